@@ -1,0 +1,1 @@
+//! Names, types, knownness, checks and lowering: from a syntax tree to a graph.

@@ -1,0 +1,1 @@
+//! Sources, grammar, lossless tree, AST, diagnostics and formatter of the Kit language.

@@ -1,0 +1,1 @@
+//! A simulated cloud and Swarm with the rules of real ones.

@@ -1,0 +1,1 @@
+//! Runs the production reconciler in virtual time against the simulated cloud, with faults, and checks the invariants.

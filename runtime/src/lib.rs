@@ -1,0 +1,1 @@
+//! Driver, executor, stores and metadata sources: performs what the planner decides.
