@@ -1,1 +1,19 @@
-//! The contract between compiler and runtime: addresses, values, edges, provenance, hash.
+//! The contract between the two halves of Kit: what the compiler makes and the runtime eats.
+//!
+//! A [`Graph`] is data and nothing else: literals, references to live fields, concatenations and
+//! names of secrets, so that the runtime needs no evaluator. Its bytes are canonical: the same
+//! input gives the same bytes on each machine, with no clock, no randomness and no hash order.
+
+mod canonical;
+mod error;
+mod graph;
+mod quantity;
+mod value;
+
+pub use canonical::{MAX_GRAPH_BYTES, sha256_hex};
+pub use error::GraphError;
+pub use graph::{Cluster, FORMAT_VERSION, Graph, Group, Instance, Member, Origin, OriginKind, Population, Resource};
+pub use quantity::{
+    QuantityError, format_bytes, format_duration, format_percent, parse_bytes, parse_duration_ms, parse_percent,
+};
+pub use value::{Properties, Value};
