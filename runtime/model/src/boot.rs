@@ -1,0 +1,59 @@
+//! What a machine is told when it boots, and what it finds.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::identity::{Address, ClusterUid, Generation, RevisionId};
+
+/// The boot document: a pure function of revision, member, generation and the cluster's secret. No time
+/// and no leader's address stand in it, so that whoever leads writes the same bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BootDocument {
+    /// Whose machine it is.
+    pub uid: ClusterUid,
+    /// Which member or slot.
+    pub address: Address,
+    /// Which making of it.
+    pub generation: Generation,
+    /// The revision that it was made from.
+    pub revision: RevisionId,
+    /// True if it joins as a manager.
+    pub manager: bool,
+    /// Every pinned address of the group that leads, in the order of the file.
+    pub manager_ips: Vec<IpAddr>,
+    /// True for the one machine that may begin the Swarm, where its disk holds none.
+    pub seed: bool,
+    /// True if it has a volume for its state.
+    pub has_volume: bool,
+}
+
+/// What a machine found on its volume when it booted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BootFinding {
+    /// The state of its own node, whole: it goes on as the same node and needs no ticket.
+    Returnable,
+    /// No state that it could go on with.
+    Newcomer(NewcomerReason),
+    /// It did not start Docker, and why.
+    Refused(String),
+}
+
+/// Why a machine cannot go on as the node that it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NewcomerReason {
+    /// The disk holds no Swarm state.
+    NoState,
+    /// The node's certificate expired while it was away.
+    CertificateExpired,
+    /// The Swarm's CA was rotated while it was away.
+    CaRotated,
+    /// The Swarm no longer knows the node.
+    NodeRemoved,
+    /// The Swarm is locked and there is no key.
+    Locked,
+    /// The node's Raft state is lost.
+    RaftLost,
+}
