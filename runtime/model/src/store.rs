@@ -44,6 +44,11 @@ pub enum StoreError {
     },
     /// No such revision.
     NoRevision(String),
+    /// The head was written by a newer kitc: this one stands down.
+    TooNew {
+        /// The format found.
+        format: u64,
+    },
 }
 
 impl fmt::Display for StoreError {
@@ -55,6 +60,9 @@ impl fmt::Display for StoreError {
                 write!(f, "{bytes} bytes are more than the {limit} that the store keeps")
             }
             Self::NoRevision(revision) => write!(f, "the store has no revision {revision}"),
+            Self::TooNew { format } => {
+                write!(f, "the head has format {format}, newer than this kitc knows: upgrade kitc on this machine")
+            }
         }
     }
 }
