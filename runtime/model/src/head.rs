@@ -50,6 +50,13 @@ pub struct Head {
     /// Operations under way, by address: intents that were committed before a call was sent.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub operations: BTreeMap<Address, Operation>,
+    /// Operations of many slots alike, in the order in which they were begun. What stands in `operations`
+    /// goes before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waves: Vec<Wave>,
+    /// Rolls that stopped at a failure, by group: until a resume or another revision.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stopped_rolls: BTreeMap<String, StoppedRoll>,
     /// Failed replacements in a row, by address.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub failures: BTreeMap<Address, Failures>,
@@ -105,6 +112,53 @@ pub struct Operation {
     /// What the node's availability was before it was drained, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub availability: Option<crate::swarm::Availability>,
+    /// When it was begun, in milliseconds since 1970 on the clock of whoever began it.
+    pub begun_wall_ms: u64,
+}
+
+/// An operation of many slots of one group, each as if it stood in the journal alone: thousands of workers
+/// are begun in one write of a few bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wave {
+    /// What is being done: making what was never there, or what is gone.
+    pub kind: OperationKind,
+    /// The group.
+    pub group: String,
+    /// The slots, as ranges with both ends, in ascending order.
+    pub slots: Vec<(u32, u32)>,
+    /// The generation that it makes.
+    pub generation: Generation,
+    /// The revision that it makes it from.
+    pub revision: RevisionId,
+    /// The hash of the creating request of the first slot when it was begun. Requests of one wave differ only in
+    /// the slot, so who can reproduce this one renders the others the same.
+    pub request: ContentHash,
+    /// The slot that `request` is of.
+    pub request_slot: u32,
+    /// When it was begun, in milliseconds since 1970 on the clock of whoever began it.
+    pub begun_wall_ms: u64,
+}
+
+/// A roll that stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoppedRoll {
+    /// The revision that it rolled to.
+    pub revision: RevisionId,
+    /// Whose failure stopped it.
+    pub because: Address,
+}
+
+/// What the journal says of one address, whether it stands there alone or in a wave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Intent<'a> {
+    /// What is being done.
+    pub kind: OperationKind,
+    /// The generation that it makes.
+    pub generation: Generation,
+    /// The revision that it makes it from.
+    pub revision: &'a RevisionId,
     /// When it was begun, in milliseconds since 1970 on the clock of whoever began it.
     pub begun_wall_ms: u64,
 }
@@ -173,6 +227,29 @@ impl fmt::Display for HeadError {
 
 impl std::error::Error for HeadError {}
 
+impl Wave {
+    /// Whether `slot` is one of it.
+    #[must_use]
+    pub fn has(&self, slot: u32) -> bool {
+        self.slots
+            .binary_search_by(|&(first, last)| {
+                if last < slot {
+                    std::cmp::Ordering::Less
+                } else if first > slot {
+                    std::cmp::Ordering::Greater
+                } else {
+                    std::cmp::Ordering::Equal
+                }
+            })
+            .is_ok()
+    }
+
+    /// Its slots, one by one.
+    pub fn each_slot(&self) -> impl Iterator<Item = u32> + '_ {
+        self.slots.iter().flat_map(|&(first, last)| first..=last)
+    }
+}
+
 impl Head {
     /// The first head of a cluster.
     #[must_use]
@@ -187,11 +264,46 @@ impl Head {
             history: Vec::new(),
             last_good: BTreeMap::new(),
             operations: BTreeMap::new(),
+            waves: Vec::new(),
+            stopped_rolls: BTreeMap::new(),
             failures: BTreeMap::new(),
             approvals: BTreeSet::new(),
             paused: None,
             destroying: false,
         }
+    }
+
+    /// What the journal intends for `address`, if anything. A ticket is good only for what stands here.
+    #[must_use]
+    pub fn intent(&self, address: &Address) -> Option<Intent<'_>> {
+        if let Some(operation) = self.operations.get(address) {
+            return Some(Intent {
+                kind: operation.kind,
+                generation: operation.generation,
+                revision: &operation.revision,
+                begun_wall_ms: operation.begun_wall_ms,
+            });
+        }
+        if self.waves.is_empty() {
+            return None;
+        }
+        let slot = address.slot()?;
+        let wave = self.waves.iter().find(|wave| wave.group == address.group() && wave.has(slot))?;
+        Some(Intent {
+            kind: wave.kind,
+            generation: wave.generation,
+            revision: &wave.revision,
+            begun_wall_ms: wave.begun_wall_ms,
+        })
+    }
+
+    /// The revisions that this head names: what may not be pruned, and what an action may come from.
+    pub fn revisions(&self) -> impl Iterator<Item = &RevisionId> {
+        std::iter::once(&self.revision)
+            .chain(&self.history)
+            .chain(self.last_good.values())
+            .chain(self.operations.values().map(|operation| &operation.revision))
+            .chain(self.waves.iter().map(|wave| &wave.revision))
     }
 
     /// The bytes that a store keeps.

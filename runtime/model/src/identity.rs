@@ -128,6 +128,18 @@ impl Token {
         ]))
     }
 
+    /// The token of making the volume of `address` in `generation`: another than its machine's, for one token
+    /// never stands for two requests.
+    #[must_use]
+    pub fn of_volume(uid: &ClusterUid, address: &Address, generation: Generation) -> Self {
+        Self::new(digest(&[
+            b"kit volume",
+            uid.as_str().as_bytes(),
+            address.as_str().as_bytes(),
+            &generation.0.to_be_bytes(),
+        ]))
+    }
+
     /// The token of making `address` again after `dead` without a committed write: whoever rescues,
     /// however many do, arrives at the same token.
     #[must_use]
@@ -156,16 +168,17 @@ impl Address {
         Self::new(format!("{group}.{slot}"))
     }
 
-    /// The group's part: what stands before the first dot; the whole for a resource.
+    /// The group's part: what stands before the last dot, for a group may stand in a component; the whole
+    /// where there is none.
     #[must_use]
     pub fn group(&self) -> &str {
-        self.0.split_once('.').map_or(&*self.0, |(group, _)| group)
+        self.0.rsplit_once('.').map_or(&*self.0, |(group, _)| group)
     }
 
-    /// The part after the first dot: a member's ID or a slot's number.
+    /// The part after the last dot: a member's ID or a slot's number.
     #[must_use]
     pub fn within_group(&self) -> Option<&str> {
-        self.0.split_once('.').map(|(_, id)| id)
+        self.0.rsplit_once('.').map(|(_, id)| id)
     }
 
     /// The slot's number, if this is the address of one.

@@ -21,8 +21,8 @@ pub use boot::{BootDocument, BootFinding, NewcomerReason};
 pub use clock::Now;
 pub use event::{Effect, EffectId, Event, Level, Observation, ReplicaIdentity, Report};
 pub use head::{
-    Approval, Failures, HEAD_FORMAT, Head, HeadError, Holder, MAX_HEAD_BYTES, Operation, OperationKind, PermitState,
-    Versioned,
+    Approval, Failures, HEAD_FORMAT, Head, HeadError, Holder, Intent, MAX_HEAD_BYTES, Operation, OperationKind,
+    PermitState, StoppedRoll, Versioned, Wave,
 };
 pub use identity::{
     Address, BootId, ClusterUid, ContentHash, Epoch, Generation, MachineId, NodeId, ResourceId, RevisionId, Token,

@@ -47,9 +47,11 @@ pub struct Policy {
     pub rescue_after_ms: u64,
     /// The distance between the rescuers' turns, by their order among the live members.
     pub rescue_stagger_ms: u64,
-    /// The most operations open at once: all of them must fit into the head beside everything else.
+    /// The most single operations open at once: at 300 bytes each they fit into the head beside everything else.
     pub max_open_operations: usize,
-    /// The most calls in one permit: at 100 ms a call, ten at a time, they fit into it.
+    /// The most waves open at once: at 300 bytes each they fit into the head beside the operations.
+    pub max_waves: usize,
+    /// The most calls in one permit: at 100 ms a call, ten at a time, they take half of it.
     pub max_batch: usize,
     /// After a capacity error or throttling, how long before the same thing is tried again.
     pub backoff_ms: u64,
@@ -79,8 +81,9 @@ impl Default for Policy {
             mass_failure_percent: 40,
             rescue_after_ms: 60_000,
             rescue_stagger_ms: 60_000,
-            max_open_operations: 64,
-            max_batch: 64,
+            max_open_operations: 24,
+            max_waves: 12,
+            max_batch: 500,
             backoff_ms: 5_000,
             backoff_max_ms: 120_000,
         }
