@@ -5,6 +5,7 @@
 mod action;
 mod boot;
 mod clock;
+mod codes;
 mod event;
 mod head;
 mod identity;
@@ -19,6 +20,7 @@ mod traits;
 pub use action::{Action, Authority, Call, CallError, CallId, ErrorClass, MachineRequest, Outcome, Permit};
 pub use boot::{BootDocument, BootFinding, NewcomerReason};
 pub use clock::Now;
+pub use codes::{REASONS, ReasonPage};
 pub use event::{Effect, EffectId, Event, Level, Observation, ReplicaIdentity, Report};
 pub use head::{
     Approval, Failures, HEAD_FORMAT, Head, HeadError, Holder, Intent, MAX_HEAD_BYTES, Operation, OperationKind,
