@@ -1,0 +1,306 @@
+//! The words of syntax errors: the cause as the user sees it, never the grammar's rules.
+
+use crate::codes;
+use crate::diagnostic::Code;
+use crate::syntax_error::SyntaxError;
+use crate::syntax_kind::SyntaxKind;
+use crate::tree_builder::{Junk, Missing};
+
+/// Characters of the user's text that a message repeats.
+const MAX_QUOTED: usize = 40;
+
+/// Every word with which a declaration begins.
+const DECLARATIONS: [&str; 14] = [
+    "use", "param", "let", "type", "fn", "cluster", "resource", "group", "component", "metadata", "require", "output",
+    "test", "extern",
+];
+
+/// A piece of the text in backticks, cut where it is long.
+fn quoted(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default().trim_end();
+    if line.chars().count() <= MAX_QUOTED {
+        return format!("`{line}`");
+    }
+    let short: String = line.chars().take(MAX_QUOTED - 1).collect();
+    format!("`{short}…`")
+}
+
+/// The word at the start of a text.
+fn first_word(text: &str) -> &str {
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+    &text[..end]
+}
+
+pub(crate) fn too_deep(place: usize, text: &str) -> SyntaxError {
+    let end = text[place..].chars().next().map_or(place, |c| place + c.len_utf8());
+    SyntaxError::new(codes::TOO_DEEP, place, end, format!("this is nested too deeply: at most {} levels", crate::depth::MAX_DEPTH))
+        .help("close the brackets that are open, or name a part of it with `let`")
+}
+
+pub(crate) fn bad_escape(text: &str, start: usize, end: usize) -> SyntaxError {
+    SyntaxError::new(codes::BAD_ESCAPE, start, end, format!("{} is no escape", quoted(&text[start..end])))
+        .help(r#"the escapes are \" \\ \n \r \t \${ and \u{…}; a backslash itself is \\"#)
+}
+
+pub(crate) fn chained_comparison(first: usize, second: usize) -> SyntaxError {
+    SyntaxError::new(codes::CHAINED_COMPARISON, second, second + 1, "comparisons do not chain")
+        .label(first, first + 1, "the first comparison")
+        .help("write `a < b && b < c`, or `b in 1..=3`")
+}
+
+pub(crate) fn missing_then(start: usize, at: usize) -> SyntaxError {
+    SyntaxError::new(codes::EXPECTED_PART, at, at, "expected `then` after the condition")
+        .label(start, start + 2, "the condition begins here")
+        .help("a value that depends is written `if c then a else b`")
+}
+
+pub(crate) fn missing_else(start: usize, at: usize) -> SyntaxError {
+    SyntaxError::new(codes::EXPECTED_PART, at, at, "expected `else` and the other value")
+        .label(start, start + 2, "this `if` gives a value, so it needs both")
+        .help("write `if c then a else none` where there is no other value")
+}
+
+pub(crate) fn missing_message(start: usize, at: usize) -> SyntaxError {
+    SyntaxError::new(codes::MISSING_MESSAGE, at, at, "expected `else` and a message after the condition")
+        .label(start, at, "the condition")
+        .help("say what is wrong when it does not hold: `… else \"three managers and at least one worker\"`")
+}
+
+pub(crate) fn stray_word(word: &str, start: usize) -> SyntaxError {
+    let message = if word == "then" { "`then` without its `if`" } else { "`else` without its `if … then`" };
+    SyntaxError::new(codes::UNEXPECTED, start, start + word.len(), message)
+        .help("a value that depends is written `if c then a else b`")
+}
+
+pub(crate) fn block_of_nothing(start: usize) -> SyntaxError {
+    SyntaxError::new(codes::UNEXPECTED, start, start + 1, "a block among elements belongs to a `for` or an `if`")
+        .help("separate elements with commas; the name of a type before `{` begins with a capital")
+}
+
+pub(crate) fn missing_operand(text: &str, start: usize, end: usize, is_message: bool) -> SyntaxError {
+    if is_message && &text[start..end] == "else" {
+        return missing_after(codes::MISSING_MESSAGE, "a message", text, start, end);
+    }
+    missing_after(codes::EXPECTED_VALUE, "a value", text, start, end)
+}
+
+pub(crate) fn missing_after(code: Code, what: &str, text: &str, start: usize, end: usize) -> SyntaxError {
+    let message = format!("expected {what} after {}", quoted(&text[start..end]));
+    SyntaxError::new(code, end, end, message)
+}
+
+pub(crate) fn unclosed(bracket: u8, opened: usize, at: usize) -> SyntaxError {
+    let closing = match bracket {
+        b'(' => ')',
+        b'[' => ']',
+        _ => '}',
+    };
+    SyntaxError::new(codes::UNCLOSED, at, at, format!("expected `{closing}`"))
+        .label(opened, opened + 1, format!("this `{}` is not closed", char::from(bracket)))
+}
+
+pub(crate) fn unterminated_string(opened: usize, end: usize) -> SyntaxError {
+    SyntaxError::new(codes::UNTERMINATED_STRING, end, end, "expected `\"`: a string ends on its line")
+        .label(opened, opened + 1, "the string begins here")
+        .help("a newline inside a string is written \\n")
+}
+
+pub(crate) fn unterminated_script(opened: usize, end: usize) -> SyntaxError {
+    SyntaxError::new(codes::UNTERMINATED_STRING, end, end, "expected `\"\"\"`: the script does not end")
+        .label(opened, opened + 5, "the script begins here")
+}
+
+pub(crate) fn missing_comma(text: &str, end: usize, next: usize) -> SyntaxError {
+    let message = format!("expected `,` before {}", quoted(piece(&text[next..])));
+    SyntaxError::new(codes::EXPECTED_SEPARATOR, end, end, message)
+        .help("inside ( ) and [ ] a new line is only space, so elements need commas")
+}
+
+/// The first token, roughly, of a text: what a message repeats.
+fn piece(text: &str) -> &str {
+    let word = first_word(text);
+    if !word.is_empty() {
+        return word;
+    }
+    let end = text.chars().next().map_or(0, char::len_utf8);
+    &text[..end]
+}
+
+pub(crate) fn missing(
+    missing: Missing,
+    inside: Option<SyntaxKind>,
+    text: &str,
+    last: (usize, usize),
+    next: usize,
+) -> SyntaxError {
+    let (start, end) = last;
+    let after = |code, what: &str| missing_after(code, what, text, start, end);
+    match missing {
+        Missing::Name => match inside {
+            Some(SyntaxKind::MEMBER) => after(codes::EXPECTED_PART, "the member's name"),
+            Some(SyntaxKind::TEST) => after(codes::EXPECTED_PART, "the test's name, in quotes,"),
+            _ => after(codes::EXPECTED_PART, "a name"),
+        },
+        Missing::Type => after(codes::EXPECTED_PART, "a type"),
+        Missing::Annotation => after(codes::EXPECTED_PART, "`:` and a type"),
+        Missing::Role => after(codes::EXPECTED_PART, "`:` and a role").help("such as `group managers: swarm.Manager { … }`"),
+        Missing::Equals => missing_equals(text, start, end, next, inside),
+        Missing::Block => missing_block(text, start, end, inside),
+        Missing::In => after(codes::EXPECTED_PART, "`in`").help("such as `for n in 1..=3 { … }`"),
+        Missing::Arrow => after(codes::EXPECTED_PART, "`=>` and a value").help("such as `\"small\" => 1`; what is left is `_`"),
+        Missing::Path => after(codes::EXPECTED_PART, "a module").help("such as `std/aws` or `\"./net.kit\"`"),
+        Missing::Angle => after(codes::UNCLOSED, "`>`"),
+        Missing::Params => after(codes::EXPECTED_PART, "`(` and the parameters"),
+        _ => after(codes::EXPECTED_VALUE, "a value"),
+    }
+}
+
+fn missing_equals(text: &str, start: usize, end: usize, next: usize, inside: Option<SyntaxKind>) -> SyntaxError {
+    let rest = text[next..].trim_start_matches([' ', '\t']);
+    let name = quoted(&text[start..end]);
+    let error = missing_after(codes::EXPECTED_PART, "`=`", text, start, end);
+    if inside == Some(SyntaxKind::RESOURCE) {
+        return error.help("such as `resource net = aws.Network { … }`");
+    }
+    if rest.starts_with(':') {
+        let help = "a field is set with `=`; `:` stands before a type";
+        return SyntaxError::new(codes::EXPECTED_PART, end, end, format!("expected `=` after {name}, not `:`")).help(help);
+    }
+    if rest.starts_with("=>") || rest.starts_with("==") {
+        return error.help("a field is set with a single `=`");
+    }
+    if rest.starts_with('{') {
+        return error.help(format!("a block is a value like others: `{} = {{ … }}`", &text[start..end]));
+    }
+    error
+}
+
+fn missing_block(text: &str, start: usize, end: usize, inside: Option<SyntaxKind>) -> SyntaxError {
+    let error = missing_after(codes::EXPECTED_PART, "`{ … }`", text, start, end);
+    match inside {
+        Some(SyntaxKind::CONSTRUCT_EXPR) => error.help("a name with a capital is a type; its fields stand in braces"),
+        _ => error,
+    }
+}
+
+/// What is wrong with text that fits nowhere.
+pub(crate) fn junk(junk: Junk, source: &str, start: usize, end: usize) -> SyntaxError {
+    let text = source[start..end].trim_end();
+    let end = start + text.len();
+    let first = text.chars().next().unwrap_or(' ');
+    let first_end = start + first.len_utf8();
+    if let Some(error) = foreign(text, first, start) {
+        return error;
+    }
+    if matches!(first, ')' | ']' | '}') {
+        return SyntaxError::new(codes::UNMATCHED, start, first_end, format!("nothing opened this `{first}`"));
+    }
+    if !first.is_ascii() || matches!(first, '@' | '$' | '~' | '^' | '\\' | '\u{0}'..='\u{1f}' | '\u{7f}') {
+        let shown = if first.is_control() { format!("U+{:04X}", u32::from(first)) } else { first.to_string() };
+        let message = format!("the character `{shown}` has no place here");
+        return SyntaxError::new(codes::STRAY_CHARACTER, start, first_end, message);
+    }
+    let word = first_word(text);
+    match junk {
+        Junk::Declaration => not_a_declaration(text, word, start, end),
+        Junk::AfterDeclaration => separator("a new line", source, text, start, end),
+        Junk::AfterItem => separator("a new line or `,`", source, text, start, end),
+        Junk::Item if word == "else" => no_else(start),
+        Junk::Item if DECLARATIONS.contains(&word) => {
+            SyntaxError::new(codes::MISPLACED, start, start + word.len(), format!("`{word}` cannot stand here"))
+                .help("declarations stand at the top of a file or directly in a component")
+        }
+        Junk::LoneComma => SyntaxError::new(codes::EXPECTED_VALUE, start, end, "expected a value before `,`"),
+        Junk::SurplusName => {
+            SyntaxError::new(codes::UNEXPECTED, start, end, "the cluster has no name here")
+                .help("a file has one cluster; its name is a field: `cluster { name = \"demo\" … }`")
+        }
+        Junk::Item | Junk::Element | Junk::Interpolation => {
+            SyntaxError::new(codes::UNEXPECTED, start, end.min(line_end(text, start)), format!("{} does not belong here", quoted(text)))
+        }
+    }
+}
+
+/// What stems from another language, and what Kit writes instead.
+fn foreign(text: &str, first: char, start: usize) -> Option<SyntaxError> {
+    let found = |length: usize, message: &str, help: &str| {
+        Some(SyntaxError::new(codes::FOREIGN_OPERATOR, start, start + length, message).help(help))
+    };
+    if text.starts_with("//") || text.starts_with("/*") {
+        return found(2, "comments begin with `#`", "write `# …`, on each line");
+    }
+    match first {
+        ';' => found(1, "there is no `;`", "a new line or `,` ends a field"),
+        '\'' => found(1, "strings stand in double quotes", "write `\"…\"`"),
+        '`' => found(1, "strings stand in double quotes", "write `\"…\"`"),
+        '“' | '”' | '„' | '«' | '»' | '‘' | '’' => {
+            found(first.len_utf8(), &format!("`{first}` is no quote of a program"), "write `\"…\"` with straight quotes")
+        }
+        '?' => found(1, "there is no `? :`", "write `if c then a else b`"),
+        '%' | '/' => found(1, &format!("there is no `{first}`"), "write `n.div(m)` and `n.mod(m)`"),
+        _ => None,
+    }
+}
+
+fn line_end(text: &str, start: usize) -> usize {
+    start + text.find('\n').unwrap_or(text.len())
+}
+
+fn no_else(start: usize) -> SyntaxError {
+    SyntaxError::new(codes::UNEXPECTED, start, start + 4, "an `if` with a block has no `else`")
+        .help("write a second `if` with the opposite condition, or a value: `if c then a else b`")
+}
+
+fn separator(what: &str, source: &str, text: &str, start: usize, end: usize) -> SyntaxError {
+    let word = first_word(text);
+    if word == "else" {
+        return no_else(start);
+    }
+    let before = source[..start].trim_end_matches([' ', '\t']);
+    let last_word = before.rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
+    let message = format!("expected {what} before {}", quoted(piece(text)));
+    let error = SyntaxError::new(codes::EXPECTED_SEPARATOR, start, (start + piece(text).len()).min(end), message);
+    if text.starts_with('{') && last_word.starts_with(|c: char| c.is_ascii_lowercase() || c == '_') {
+        let mut capital = last_word.to_owned();
+        if let Some(first) = capital.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        return error.help(format!("the name of a type begins with a capital: `{capital} {{ … }}`"));
+    }
+    if text.starts_with('=') {
+        return error.help("equality is `==`");
+    }
+    let number = !last_word.is_empty() && last_word.bytes().all(|byte| byte.is_ascii_digit());
+    if number && !word.is_empty() {
+        return error.help(format!("a unit stands directly behind its number: `{last_word}{word}`"));
+    }
+    if last_word == "not" {
+        return error.help("negation is `!`");
+    }
+    error
+}
+
+fn not_a_declaration(text: &str, word: &str, start: usize, end: usize) -> SyntaxError {
+    if word.is_empty() {
+        let end = end.min(line_end(text, start));
+        return SyntaxError::new(codes::EXPECTED_DECLARATION, start, end, format!("expected a declaration, found {}", quoted(text)));
+    }
+    let message = format!("expected a declaration, found `{word}`");
+    let error = SyntaxError::new(codes::EXPECTED_DECLARATION, start, start + word.len(), message);
+    let near = DECLARATIONS
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(name, word), *name))
+        .filter(|(distance, name)| *distance <= 2 && *distance < name.len() - 1)
+        .min();
+    if let Some((_, name)) = near {
+        return error.help(format!("did you mean `{name}`?"));
+    }
+    match word {
+        "variable" | "var" | "const" | "input" | "parameter" => error.help("a value given from outside is a `param`, a value named inside is a `let`"),
+        "import" | "include" | "module" => error.help("a module is used with `use`"),
+        "def" | "func" | "function" => error.help("a function is declared with `fn`"),
+        "locals" | "local" => error.help("a value is named with `let name = …`"),
+        "member" => error.help("a member stands in a group"),
+        _ => error.help("a declaration begins with use, param, let, type, fn, cluster, resource, group, component, metadata, require, output or test"),
+    }
+}

@@ -1,0 +1,822 @@
+//! Makes the lossless tree from what the grammar recognised. It nests the flat rows of operators by
+//! precedence, turns what is missing or junk into errors, and reads the text between captures as plain tokens.
+
+use rowan::{Checkpoint, GreenNode, GreenNodeBuilder};
+
+use crate::codes;
+use crate::literal;
+use crate::messages;
+use crate::plain_token;
+use crate::precedence::{self, Precedence};
+use crate::string_escape;
+use crate::syntax_error::{SyntaxError, SyntaxErrors};
+use crate::syntax_kind::SyntaxKind;
+
+/// How high a tree may be. A row of operators nests to the left, one level each; brackets add a few levels
+/// each. What reads the tree recurses, and this bounds its stack.
+const MAX_HEIGHT: u32 = 512;
+
+/// What the grammar captures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// A node.
+    Node(SyntaxKind),
+    /// A token whose kind the grammar knows.
+    Token(SyntaxKind),
+    /// A name, whatever keyword it looks like.
+    Name,
+    /// A comment.
+    Comment,
+    /// A number, an address: a node around one token whose kind the text decides.
+    Literal,
+    /// A flat row of operands and operators.
+    Expr,
+    /// A flat row of alternatives.
+    Type,
+    /// A node around the operand before it; perhaps with a node for the suffix itself.
+    Suffix(SyntaxKind, Option<SyntaxKind>),
+    /// An operator of another language.
+    ForeignOperator,
+    /// `{ … }` after a `for` or an `if` among elements.
+    ElementBlock,
+    /// Something that ought to be here; of no width.
+    Missing(Missing),
+    /// Something that ought not to be here.
+    Junk(Junk),
+}
+
+/// What is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    Value,
+    Operand,
+    FieldName,
+    Name,
+    Type,
+    Annotation,
+    Role,
+    Equals,
+    Block,
+    Close,
+    Quote,
+    ScriptEnd,
+    In,
+    Arrow,
+    Comma,
+    Path,
+    Angle,
+    Params,
+}
+
+/// Where junk stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Junk {
+    Declaration,
+    AfterDeclaration,
+    Item,
+    AfterItem,
+    Element,
+    Interpolation,
+    LoneComma,
+    SurplusName,
+}
+
+/// A node that is open.
+struct Frame {
+    kind: FrameKind,
+    /// How high the nodes in it are; in an expression, how high the operand at hand is.
+    height: u32,
+    /// How many errors there were when it began.
+    errors: usize,
+    /// Where it begins.
+    start: usize,
+}
+
+enum FrameKind {
+    Node(SyntaxKind),
+    Expr(ExprFrame),
+    Type { start: Checkpoint, atom: Checkpoint, is_union: bool },
+    /// A suffix; two nodes are open where the flag is set.
+    Suffix(bool),
+    Junk { brackets: usize },
+    /// An `if` among elements whose block this is, or the block alone.
+    ElementBlock { of_if: bool },
+}
+
+struct ExprFrame {
+    /// The operators of this expression begin here in `TreeBuilder::operators`.
+    operators: usize,
+    /// Where the operand at hand begins.
+    operand: Checkpoint,
+    expects_operand: bool,
+    after_dot: bool,
+    /// `else` was met that introduces the message of a condition.
+    in_message: bool,
+}
+
+/// An operator whose right side is not complete.
+struct Operator {
+    kind: OperatorKind,
+    checkpoint: Checkpoint,
+    left_height: u32,
+    start: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OperatorKind {
+    Prefix,
+    Binary(Precedence),
+    /// `if` whose `then` is to come: its node is not begun, as it may be a block's.
+    Condition,
+    Then,
+    Else,
+}
+
+pub(crate) struct TreeBuilder<'text> {
+    text: &'text str,
+    green: GreenNodeBuilder<'static>,
+    /// How far the text is in the tree.
+    at: usize,
+    frames: Vec<Frame>,
+    operators: Vec<Operator>,
+    /// An `if` with its condition, whose block must come next.
+    pending_if: Option<Operator>,
+    /// Brackets that are open, with their places.
+    brackets: Vec<(u8, usize)>,
+    /// Braces that were taken for closed because the next declaration began.
+    assumed_closed: usize,
+    /// The last token that is no trivia.
+    last: (usize, usize),
+    too_high: Option<usize>,
+    errors: SyntaxErrors,
+}
+
+impl<'text> TreeBuilder<'text> {
+    pub(crate) fn new(text: &'text str) -> TreeBuilder<'text> {
+        TreeBuilder {
+            text,
+            green: GreenNodeBuilder::new(),
+            at: 0,
+            frames: Vec::new(),
+            operators: Vec::new(),
+            pending_if: None,
+            brackets: Vec::new(),
+            assumed_closed: 0,
+            last: (0, 0),
+            too_high: None,
+            errors: SyntaxErrors::default(),
+        }
+    }
+
+    /// The tree and the errors.
+    pub(crate) fn finish(self) -> (GreenNode, SyntaxErrors) {
+        match self.too_high {
+            Some(place) => unparsed(self.text, place),
+            None => (self.green.finish(), self.errors),
+        }
+    }
+
+    /// A capture begins.
+    pub(crate) fn enter(&mut self, part: Part, start: usize) {
+        if self.pending_if.is_some() && part != Part::ElementBlock && !matches!(part, Part::Comment) {
+            self.resolve_pending_if();
+        }
+        self.plain_tokens(start);
+        match part {
+            Part::Node(SyntaxKind::FILE) => {
+                // The space before the first declaration belongs to the file.
+                self.open(SyntaxKind::FILE, 0);
+            }
+            Part::Node(kind) => {
+                self.operand_begins();
+                self.open(kind, start);
+            }
+            Part::Literal => {
+                self.operand_begins();
+                self.green.start_node(SyntaxKind::LITERAL_EXPR.into());
+            }
+            Part::Token(_) | Part::Name | Part::Comment => {}
+            Part::Expr => {
+                let frame = ExprFrame {
+                    operators: self.operators.len(),
+                    operand: self.green.checkpoint(),
+                    expects_operand: true,
+                    after_dot: false,
+                    in_message: false,
+                };
+                self.push(FrameKind::Expr(frame), start);
+            }
+            Part::Type => {
+                let start_of_type = self.green.checkpoint();
+                self.push(FrameKind::Type { start: start_of_type, atom: start_of_type, is_union: false }, start);
+            }
+            Part::Suffix(outer, inner) => {
+                if let Some(operand) = self.operand() {
+                    self.green.start_node_at(operand, outer.into());
+                } else {
+                    self.green.start_node(outer.into());
+                }
+                if let Some(inner) = inner {
+                    self.green.start_node(inner.into());
+                }
+                self.push(FrameKind::Suffix(inner.is_some()), start);
+            }
+            Part::ForeignOperator => {
+                self.begin_binary(Precedence::Comparison, start);
+                self.push(FrameKind::Junk { brackets: self.brackets.len() }, start);
+                self.green.start_node(SyntaxKind::ERROR.into());
+            }
+            Part::ElementBlock => {
+                let of_if = match self.pending_if.take() {
+                    Some(condition) => {
+                        self.green.start_node_at(condition.checkpoint, SyntaxKind::IF.into());
+                        true
+                    }
+                    None => false,
+                };
+                if !of_if && !self.parent_is(SyntaxKind::FOR) {
+                    self.errors.push_with(|| messages::block_of_nothing(start));
+                }
+                self.green.start_node(SyntaxKind::ELEMENT_BLOCK.into());
+                self.push(FrameKind::ElementBlock { of_if }, start);
+            }
+            Part::Missing(missing) => self.missing(missing),
+            Part::Junk(_) => {
+                self.green.start_node(SyntaxKind::ERROR.into());
+                self.push(FrameKind::Junk { brackets: self.brackets.len() }, start);
+            }
+        }
+    }
+
+    /// A capture ends.
+    pub(crate) fn leave(&mut self, part: Part, end: usize) {
+        match part {
+            Part::Token(kind) => self.text_token(kind, end),
+            Part::Name => self.name(end),
+            Part::Comment => {
+                let text = &self.text[self.at..end];
+                // Without the carriage return of a Windows line; that is space.
+                let length = text.trim_end_matches('\r').len();
+                self.token(plain_token::comment_kind(text), self.at + length);
+            }
+            Part::Literal => self.literal(end),
+            Part::Missing(_) => {}
+            Part::Junk(junk) => {
+                self.plain_tokens(end);
+                self.leave_junk(junk, end);
+            }
+            Part::Expr => {
+                self.plain_tokens(end);
+                self.leave_expr();
+            }
+            Part::Node(_) | Part::Type | Part::Suffix(..) | Part::ForeignOperator | Part::ElementBlock => {
+                self.resolve_pending_if();
+                self.plain_tokens(end);
+                self.close_frame();
+            }
+        }
+    }
+
+    // ---- Frames
+
+    fn push(&mut self, kind: FrameKind, start: usize) {
+        self.frames.push(Frame { kind, height: 0, errors: self.errors.count(), start });
+    }
+
+    fn open(&mut self, kind: SyntaxKind, start: usize) {
+        self.green.start_node(kind.into());
+        self.push(FrameKind::Node(kind), start);
+    }
+
+    fn close_frame(&mut self) {
+        let Some(frame) = self.frames.pop() else { return };
+        let levels = match &frame.kind {
+            FrameKind::Node(kind) => {
+                self.check_node(*kind, &frame);
+                self.green.finish_node();
+                1
+            }
+            FrameKind::Suffix(both) => {
+                self.green.finish_node();
+                if *both {
+                    self.green.finish_node();
+                }
+                2
+            }
+            FrameKind::ElementBlock { of_if } => {
+                self.green.finish_node();
+                if *of_if {
+                    self.green.finish_node();
+                }
+                2
+            }
+            FrameKind::Type { is_union, .. } => {
+                if *is_union {
+                    self.green.finish_node();
+                }
+                1
+            }
+            FrameKind::Junk { brackets } => {
+                self.brackets.truncate(*brackets);
+                self.green.finish_node();
+                1
+            }
+            FrameKind::Expr(_) => 0,
+        };
+        self.raise(frame.height + levels);
+        if part_is_foreign(&frame.kind)
+            && let Some(Frame { kind: FrameKind::Expr(expr), .. }) = self.frames.last_mut()
+            && !expr.expects_operand
+        {
+            expr.expects_operand = true;
+        }
+    }
+
+    /// The node at hand contains one of this height.
+    fn raise(&mut self, height: u32) {
+        if height > MAX_HEIGHT && self.too_high.is_none() {
+            self.too_high = Some(self.last.0);
+        }
+        if let Some(parent) = self.frames.last_mut() {
+            parent.height = parent.height.max(height);
+        }
+    }
+
+    fn parent_is(&self, kind: SyntaxKind) -> bool {
+        matches!(self.frames.last(), Some(Frame { kind: FrameKind::Node(found), .. }) if *found == kind)
+    }
+
+    /// Names in these nodes are never keywords.
+    fn only_names_here(&self) -> bool {
+        matches!(
+            self.frames.last(),
+            Some(Frame { kind: FrameKind::Node(SyntaxKind::TYPE_PATH | SyntaxKind::NAMED_TYPE | SyntaxKind::NAME_EXPR), .. })
+        )
+    }
+
+    // ---- Tokens
+
+    fn token(&mut self, kind: SyntaxKind, end: usize) {
+        if end <= self.at {
+            return;
+        }
+        self.green.token(kind.into(), &self.text[self.at..end]);
+        if !kind.is_trivia() {
+            self.last = (self.at, end);
+        }
+        self.at = end;
+    }
+
+    /// Reads the text up to a place as plain tokens.
+    fn plain_tokens(&mut self, end: usize) {
+        while self.at < end {
+            let (kind, length) = plain_token::first(&self.text[self.at..end]);
+            self.plain_token(kind, self.at + length);
+        }
+    }
+
+    fn plain_token(&mut self, kind: SyntaxKind, end: usize) {
+        if kind.is_trivia() {
+            self.token(kind, end);
+            return;
+        }
+        match kind {
+            SyntaxKind::L_BRACE | SyntaxKind::L_PAREN | SyntaxKind::L_BRACKET | SyntaxKind::INTERPOLATION_START => {
+                self.brackets.push((self.text.as_bytes()[end - 1], self.at));
+            }
+            SyntaxKind::R_BRACE | SyntaxKind::R_PAREN | SyntaxKind::R_BRACKET => {
+                self.brackets.pop();
+            }
+            _ => {}
+        }
+        match self.frames.last_mut() {
+            Some(Frame { kind: FrameKind::Expr(_), .. }) => self.operator(kind, end),
+            Some(Frame { kind: FrameKind::Type { start, atom, is_union }, .. }) => {
+                if kind == SyntaxKind::PIPE && !*is_union {
+                    *is_union = true;
+                    self.green.start_node_at(*start, SyntaxKind::UNION_TYPE.into());
+                } else if kind == SyntaxKind::QUESTION {
+                    let atom = *atom;
+                    self.green.start_node_at(atom, SyntaxKind::OPTIONAL_TYPE.into());
+                    self.token(kind, end);
+                    self.green.finish_node();
+                    let height = self.frames.last().map_or(0, |frame| frame.height);
+                    self.raise(height + 1);
+                    return;
+                }
+                self.token(kind, end);
+            }
+            Some(Frame { kind: FrameKind::Node(SyntaxKind::SCRIPT), .. }) if kind == SyntaxKind::IDENT => {
+                // `sh` and the three quotes behind it are one token.
+                let end = self.text[self.at..].find("\"\"\"").map_or(end, |quotes| self.at + quotes + 3);
+                self.token(SyntaxKind::SCRIPT_START, end);
+            }
+            _ => {
+                let kind = if self.only_names_here() && is_word(kind) {
+                    plain_token::name_kind(&self.text[self.at..end])
+                } else {
+                    kind
+                };
+                self.token(kind, end);
+            }
+        }
+    }
+
+    fn text_token(&mut self, kind: SyntaxKind, end: usize) {
+        if kind == SyntaxKind::STRING_TEXT {
+            let text = &self.text[self.at..end];
+            if text.as_bytes().contains(&b'\\') {
+                for bad in string_escape::bad_escapes(text) {
+                    let start = self.at + bad.start;
+                    self.errors.push_with(|| messages::bad_escape(self.text, start, start + bad.length));
+                }
+            }
+        }
+        self.token(kind, end);
+    }
+
+    fn name(&mut self, end: usize) {
+        let kind = plain_token::name_kind(&self.text[self.at..end]);
+        self.token(kind, end);
+        if let Some(Frame { kind: FrameKind::Expr(expr), .. }) = self.frames.last_mut()
+            && expr.after_dot
+        {
+            expr.after_dot = false;
+            self.finish_field_access();
+        }
+    }
+
+    fn finish_field_access(&mut self) {
+        self.green.finish_node();
+        if let Some(frame) = self.frames.last() {
+            let height = frame.height + 1;
+            self.raise(height);
+        }
+    }
+
+    fn literal(&mut self, end: usize) {
+        let text = &self.text[self.at..end];
+        let kind = match literal::read(text) {
+            Ok(value) => value.kind(),
+            Err(problem) => {
+                let start = self.at;
+                self.errors.push_with(|| SyntaxError {
+                    help: problem.help,
+                    ..SyntaxError::new(problem.code, start, end, problem.message)
+                });
+                SyntaxKind::BAD_LITERAL
+            }
+        };
+        self.token(kind, end);
+        self.green.finish_node();
+        self.raise(1);
+    }
+
+    // ---- Expressions
+
+    fn expr(&mut self) -> Option<&mut ExprFrame> {
+        match self.frames.last_mut() {
+            Some(Frame { kind: FrameKind::Expr(expr), .. }) => Some(expr),
+            _ => None,
+        }
+    }
+
+    /// The operand that a suffix belongs to.
+    fn operand(&mut self) -> Option<Checkpoint> {
+        self.expr().map(|expr| expr.operand)
+    }
+
+    /// A node begins; in an expression that expects one, it is the operand, in a type the next alternative.
+    fn operand_begins(&mut self) {
+        let checkpoint = self.green.checkpoint();
+        match self.frames.last_mut() {
+            Some(Frame { kind: FrameKind::Expr(expr), height, .. }) if expr.expects_operand => {
+                expr.operand = checkpoint;
+                expr.expects_operand = false;
+                *height = 0;
+            }
+            Some(Frame { kind: FrameKind::Type { atom, .. }, .. }) => *atom = checkpoint,
+            _ => {}
+        }
+    }
+
+    /// A token between the operands of an expression.
+    fn operator(&mut self, kind: SyntaxKind, end: usize) {
+        let expects_operand = self.expr().is_some_and(|expr| expr.expects_operand);
+        match kind {
+            SyntaxKind::MINUS | SyntaxKind::BANG if expects_operand => {
+                let checkpoint = self.green.checkpoint();
+                self.green.start_node(SyntaxKind::UNARY_EXPR.into());
+                self.push_operator(OperatorKind::Prefix, checkpoint, 0);
+                self.token(kind, end);
+            }
+            SyntaxKind::IF_KW if expects_operand => {
+                let checkpoint = self.green.checkpoint();
+                self.push_operator(OperatorKind::Condition, checkpoint, 0);
+                self.token(kind, end);
+            }
+            SyntaxKind::THEN_KW => self.then(end),
+            SyntaxKind::ELSE_KW => self.otherwise(end),
+            SyntaxKind::DOT => {
+                if let Some(operand) = self.operand() {
+                    self.green.start_node_at(operand, SyntaxKind::FIELD_EXPR.into());
+                }
+                if let Some(expr) = self.expr() {
+                    expr.after_dot = true;
+                }
+                self.token(kind, end);
+            }
+            _ => {
+                if let Some(precedence) = precedence::of(kind)
+                    && !expects_operand
+                {
+                    self.begin_binary(precedence, self.at);
+                    if let Some(expr) = self.expr() {
+                        expr.expects_operand = true;
+                    }
+                }
+                self.token(kind, end);
+            }
+        }
+    }
+
+    fn push_operator(&mut self, kind: OperatorKind, checkpoint: Checkpoint, left_height: u32) {
+        self.operators.push(Operator { kind, checkpoint, left_height, start: self.at });
+    }
+
+    /// The innermost operator of the expression at hand.
+    fn top(&mut self) -> Option<OperatorKind> {
+        let first = self.expr()?.operators;
+        self.operators.get(first..)?.last().map(|operator| operator.kind)
+    }
+
+    fn begin_binary(&mut self, precedence: Precedence, start: usize) {
+        while let Some(top) = self.top() {
+            let binds = match top {
+                OperatorKind::Prefix => true,
+                OperatorKind::Binary(left) => left > precedence || (left == precedence && !precedence.is_right()),
+                _ => false,
+            };
+            if !binds {
+                break;
+            }
+            if precedence == Precedence::Comparison && top == OperatorKind::Binary(Precedence::Comparison) {
+                let first = self.operators.last().map_or(start, |operator| operator.start);
+                self.errors.push_with(|| messages::chained_comparison(first, start));
+            }
+            self.reduce();
+        }
+        if let Some(operand) = self.operand() {
+            let height = self.frames.last().map_or(0, |frame| frame.height);
+            self.green.start_node_at(operand, SyntaxKind::BINARY_EXPR.into());
+            self.operators.push(Operator {
+                kind: OperatorKind::Binary(precedence),
+                checkpoint: operand,
+                left_height: height,
+                start,
+            });
+        }
+    }
+
+    /// The right side of the innermost operator is complete: its node ends, and is the operand at hand.
+    fn reduce(&mut self) {
+        let Some(operator) = self.operators.pop() else { return };
+        let at = self.last.1;
+        match operator.kind {
+            OperatorKind::Condition => {
+                self.green.start_node_at(operator.checkpoint, SyntaxKind::IF_EXPR.into());
+                self.errors.push_with(|| messages::missing_then(operator.start, at));
+            }
+            OperatorKind::Then => self.errors.push_with(|| messages::missing_else(operator.start, at)),
+            OperatorKind::Prefix | OperatorKind::Binary(_) | OperatorKind::Else => {}
+        }
+        self.green.finish_node();
+        if let Some(frame) = self.frames.last_mut() {
+            frame.height = frame.height.max(operator.left_height) + 1;
+            let height = frame.height;
+            if let FrameKind::Expr(expr) = &mut frame.kind {
+                expr.operand = operator.checkpoint;
+            }
+            self.raise(height);
+        }
+    }
+
+    /// The operators of this expression contain one of a kind.
+    fn has_operator(&mut self, kind: OperatorKind) -> bool {
+        let Some(first) = self.expr().map(|expr| expr.operators) else { return false };
+        self.operators.get(first..).is_some_and(|all| all.iter().any(|operator| operator.kind == kind))
+    }
+
+    fn reduce_until(&mut self, kind: OperatorKind) {
+        while let Some(top) = self.top() {
+            if top == kind {
+                break;
+            }
+            self.reduce();
+        }
+    }
+
+    fn reduce_all(&mut self) {
+        while self.top().is_some() {
+            self.reduce();
+        }
+    }
+
+    /// `then`: the condition of the innermost `if` is complete.
+    fn then(&mut self, end: usize) {
+        let height = self.frames.last().map_or(0, |frame| frame.height);
+        if self.has_operator(OperatorKind::Condition) {
+            self.reduce_until(OperatorKind::Condition);
+            if let Some(operator) = self.operators.last_mut() {
+                operator.kind = OperatorKind::Then;
+                operator.left_height = height;
+                self.green.start_node_at(operator.checkpoint, SyntaxKind::IF_EXPR.into());
+            }
+        } else {
+            self.reduce_all();
+            let start = self.at;
+            self.errors.push_with(|| messages::stray_word("then", start));
+        }
+        self.token(SyntaxKind::THEN_KW, end);
+        self.next_operand();
+    }
+
+    /// `else`: of the innermost `if`, or before the message of a condition.
+    fn otherwise(&mut self, end: usize) {
+        let height = self.frames.last().map_or(0, |frame| frame.height);
+        if self.has_operator(OperatorKind::Then) {
+            self.reduce_until(OperatorKind::Then);
+            if let Some(operator) = self.operators.last_mut() {
+                operator.kind = OperatorKind::Else;
+                operator.left_height = operator.left_height.max(height);
+            }
+        } else {
+            self.reduce_all();
+            let takes_message = self.expr_belongs_to_condition();
+            let start = self.at;
+            match self.expr() {
+                Some(expr) if takes_message && !expr.in_message => expr.in_message = true,
+                _ => self.errors.push_with(|| messages::stray_word("else", start)),
+            }
+        }
+        self.token(SyntaxKind::ELSE_KW, end);
+        self.next_operand();
+    }
+
+    fn next_operand(&mut self) {
+        if let Some(expr) = self.expr() {
+            expr.expects_operand = true;
+        }
+    }
+
+    /// The expression at hand is that of a `require` or a `where`.
+    fn expr_belongs_to_condition(&self) -> bool {
+        matches!(
+            self.frames.iter().rev().nth(1),
+            Some(Frame { kind: FrameKind::Node(SyntaxKind::REQUIRE | SyntaxKind::REFINEMENT), .. })
+        )
+    }
+
+    fn leave_expr(&mut self) {
+        let first = self.expr().map_or(0, |expr| expr.operators);
+        while self.operators.len() > first + 1 {
+            self.reduce();
+        }
+        if self.top() == Some(OperatorKind::Condition) {
+            // Perhaps an `if` with a block of elements: what comes next decides.
+            self.pending_if = self.operators.pop();
+        } else {
+            self.reduce_all();
+        }
+        let takes_message = self.expr_belongs_to_condition();
+        if let Some(Frame { kind: FrameKind::Expr(expr), start, height, .. }) = self.frames.pop() {
+            self.raise(height);
+            if takes_message && !expr.in_message {
+                let at = self.last.1;
+                self.errors.push_with(|| messages::missing_message(start, at));
+            }
+        }
+    }
+
+    /// No block followed the condition: then it was `if … then` without its `then`.
+    fn resolve_pending_if(&mut self) {
+        if let Some(condition) = self.pending_if.take() {
+            self.green.start_node_at(condition.checkpoint, SyntaxKind::IF_EXPR.into());
+            self.green.finish_node();
+            let at = self.last.1;
+            self.errors.push_with(|| messages::missing_then(condition.start, at));
+        }
+    }
+
+    // ---- Findings
+
+    fn missing(&mut self, missing: Missing) {
+        let (start, end) = self.last;
+        let text = self.text;
+        match missing {
+            Missing::Operand => {
+                self.operand_begins();
+                let is_message = self.expr().is_some_and(|expr| expr.in_message);
+                self.errors.push_with(|| messages::missing_operand(text, start, end, is_message));
+            }
+            Missing::FieldName => {
+                if let Some(expr) = self.expr() {
+                    expr.after_dot = false;
+                    self.finish_field_access();
+                }
+                self.errors.push_with(|| messages::missing_after(codes::EXPECTED_PART, "a name", text, start, end));
+            }
+            Missing::Close => {
+                if let Some((bracket, opened)) = self.brackets.pop() {
+                    if bracket == b'{' && text[self.at..].starts_with('\n') {
+                        self.assumed_closed += 1;
+                    }
+                    self.errors.push_with(|| messages::unclosed(bracket, opened, end));
+                }
+            }
+            Missing::Quote => {
+                let opened = self.frames.last().map_or(start, |frame| frame.start);
+                self.errors.push_with(|| messages::unterminated_string(opened, end.max(opened + 1)));
+            }
+            Missing::ScriptEnd => {
+                let opened = self.frames.last().map_or(start, |frame| frame.start);
+                self.errors.push_with(|| messages::unterminated_script(opened, end));
+            }
+            Missing::Comma => {
+                let at = self.at;
+                self.errors.push_with(|| messages::missing_comma(text, end, at));
+            }
+            _ => {
+                let inside = self.frames.last().and_then(|frame| match frame.kind {
+                    FrameKind::Node(kind) => Some(kind),
+                    _ => None,
+                });
+                let at = self.at;
+                self.errors.push_with(|| messages::missing(missing, inside, text, (start, end), at));
+            }
+        }
+    }
+
+    fn leave_junk(&mut self, junk: Junk, end: usize) {
+        let start = self.frames.last().map_or(end, |frame| frame.start);
+        self.close_frame();
+        let text = &self.text[start..end];
+        let only_closes = text.bytes().all(|byte| matches!(byte, b')' | b']' | b'}' | b' ' | b'\t' | b'\r'));
+        if only_closes && self.assumed_closed > 0 {
+            // The brace that an earlier error took for forgotten.
+            self.assumed_closed -= 1;
+            return;
+        }
+        // What follows an error in the same item is its consequence.
+        let follows_error = match junk {
+            Junk::AfterItem | Junk::AfterDeclaration | Junk::Interpolation | Junk::Element | Junk::SurplusName => {
+                self.frames.last().is_some_and(|frame| self.error_since(frame.start.max(self.start_of_item(start))))
+            }
+            Junk::Item | Junk::Declaration | Junk::LoneComma => false,
+        };
+        if !follows_error {
+            let source = self.text;
+            self.errors.push_with(|| messages::junk(junk, source, start, end));
+        }
+    }
+
+    /// Where the line begins in which the item before the junk ends.
+    fn start_of_item(&self, junk: usize) -> usize {
+        self.text[..junk].rfind('\n').map_or(0, |newline| newline + 1)
+    }
+
+    fn error_since(&self, place: usize) -> bool {
+        self.errors.kept().last().is_some_and(|error| error.start >= place)
+    }
+
+    /// What only the finished node shows.
+    fn check_node(&mut self, kind: SyntaxKind, frame: &Frame) {
+        let _ = (kind, frame.errors);
+    }
+}
+
+fn part_is_foreign(kind: &FrameKind) -> bool {
+    matches!(kind, FrameKind::Junk { .. })
+}
+
+fn is_word(kind: SyntaxKind) -> bool {
+    (SyntaxKind::USE_KW..=SyntaxKind::NONE_KW).contains(&kind) || matches!(kind, SyntaxKind::IDENT | SyntaxKind::TYPE_IDENT)
+}
+
+/// The tree of a text that is refused as a whole: tokens and no structure.
+pub(crate) fn unparsed(text: &str, place: usize) -> (GreenNode, SyntaxErrors) {
+    let mut green = GreenNodeBuilder::new();
+    green.start_node(SyntaxKind::FILE.into());
+    green.start_node(SyntaxKind::ERROR.into());
+    let mut at = 0;
+    while at < text.len() {
+        let (kind, length) = plain_token::first(&text[at..]);
+        green.token(kind.into(), &text[at..at + length]);
+        at += length;
+    }
+    green.finish_node();
+    green.finish_node();
+    let mut errors = SyntaxErrors::default();
+    errors.push_with(|| messages::too_deep(place, text));
+    (green.finish(), errors)
+}
