@@ -66,6 +66,23 @@ pub(crate) fn missing_message(start: usize, at: usize) -> SyntaxError {
         .help("say what is wrong when it does not hold: `… else \"three managers and at least one worker\"`")
 }
 
+/// An operator that Kit does not have.
+pub(crate) fn foreign_operator(text: &str, start: usize, end: usize) -> SyntaxError {
+    let operator = text[start..end].trim_end();
+    let help = match operator {
+        "/" => "write `n.div(m)`, which rounds towards zero",
+        "%" => "write `n.mod(m)`",
+        "and" | "&" => "write `&&`",
+        "or" => "write `||`",
+        "=" => "equality is `==`",
+        ".." => "a range includes both ends: `1..=3`",
+        _ => "the operators are + - * == != < <= > >= && || ! ?? in ..=",
+    };
+    let message = format!("there is no operator {}", quoted(operator));
+    let message = if operator == "=" { "a single `=` does not compare".to_owned() } else { message };
+    SyntaxError::new(codes::FOREIGN_OPERATOR, start, end, message).help(help)
+}
+
 pub(crate) fn stray_word(word: &str, start: usize) -> SyntaxError {
     let message = if word == "then" { "`then` without its `if`" } else { "`else` without its `if … then`" };
     SyntaxError::new(codes::UNEXPECTED, start, start + word.len(), message)

@@ -86,8 +86,6 @@ struct Frame {
     kind: FrameKind,
     /// How high the nodes in it are; in an expression, how high the operand at hand is.
     height: u32,
-    /// How many errors there were when it began.
-    errors: usize,
     /// Where it begins.
     start: usize,
 }
@@ -181,6 +179,10 @@ impl<'text> TreeBuilder<'text> {
         if self.pending_if.is_some() && part != Part::ElementBlock && !matches!(part, Part::Comment) {
             self.resolve_pending_if();
         }
+        if part == Part::ForeignOperator {
+            // As with every operator, the space before it is not its left operand's.
+            self.begin_binary(Precedence::Comparison, start);
+        }
         self.plain_tokens(start);
         match part {
             Part::Node(SyntaxKind::FILE) => {
@@ -222,7 +224,6 @@ impl<'text> TreeBuilder<'text> {
                 self.push(FrameKind::Suffix(inner.is_some()), start);
             }
             Part::ForeignOperator => {
-                self.begin_binary(Precedence::Comparison, start);
                 self.push(FrameKind::Junk { brackets: self.brackets.len() }, start);
                 self.green.start_node(SyntaxKind::ERROR.into());
             }
@@ -269,7 +270,14 @@ impl<'text> TreeBuilder<'text> {
                 self.plain_tokens(end);
                 self.leave_expr();
             }
-            Part::Node(_) | Part::Type | Part::Suffix(..) | Part::ForeignOperator | Part::ElementBlock => {
+            Part::ForeignOperator => {
+                let (start, source) = (self.at, self.text);
+                self.plain_tokens(end);
+                self.errors.push_with(|| messages::foreign_operator(source, start, end));
+                self.close_frame();
+                self.next_operand();
+            }
+            Part::Node(_) | Part::Type | Part::Suffix(..) | Part::ElementBlock => {
                 self.resolve_pending_if();
                 self.plain_tokens(end);
                 self.close_frame();
@@ -280,7 +288,7 @@ impl<'text> TreeBuilder<'text> {
     // ---- Frames
 
     fn push(&mut self, kind: FrameKind, start: usize) {
-        self.frames.push(Frame { kind, height: 0, errors: self.errors.count(), start });
+        self.frames.push(Frame { kind, height: 0, start });
     }
 
     fn open(&mut self, kind: SyntaxKind, start: usize) {
@@ -291,8 +299,7 @@ impl<'text> TreeBuilder<'text> {
     fn close_frame(&mut self) {
         let Some(frame) = self.frames.pop() else { return };
         let levels = match &frame.kind {
-            FrameKind::Node(kind) => {
-                self.check_node(*kind, &frame);
+            FrameKind::Node(_) => {
                 self.green.finish_node();
                 1
             }
@@ -324,12 +331,6 @@ impl<'text> TreeBuilder<'text> {
             FrameKind::Expr(_) => 0,
         };
         self.raise(frame.height + levels);
-        if part_is_foreign(&frame.kind)
-            && let Some(Frame { kind: FrameKind::Expr(expr), .. }) = self.frames.last_mut()
-            && !expr.expects_operand
-        {
-            expr.expects_operand = true;
-        }
     }
 
     /// The node at hand contains one of this height.
@@ -371,7 +372,37 @@ impl<'text> TreeBuilder<'text> {
     fn plain_tokens(&mut self, end: usize) {
         while self.at < end {
             let (kind, length) = plain_token::first(&self.text[self.at..end]);
+            if kind.is_trivia() && self.expr().is_some_and(|expr| !expr.expects_operand) {
+                // The operator behind the space ends nodes, and the space is not theirs.
+                let start = self.after_trivia(end);
+                if start < end {
+                    let (kind, length) = plain_token::first(&self.text[start..end]);
+                    self.operator(kind, start, start + length);
+                    continue;
+                }
+            }
             self.plain_token(kind, self.at + length);
+        }
+    }
+
+    /// Where the trivia at hand end, at most a limit.
+    fn after_trivia(&self, limit: usize) -> usize {
+        let mut at = self.at;
+        while at < limit {
+            let (kind, length) = plain_token::first(&self.text[at..limit]);
+            if !kind.is_trivia() {
+                break;
+            }
+            at += length;
+        }
+        at
+    }
+
+    /// Reads the trivia up to a place.
+    fn trivia(&mut self, end: usize) {
+        while self.at < end {
+            let (kind, length) = plain_token::first(&self.text[self.at..end]);
+            self.token(kind, self.at + length);
         }
     }
 
@@ -390,7 +421,7 @@ impl<'text> TreeBuilder<'text> {
             _ => {}
         }
         match self.frames.last_mut() {
-            Some(Frame { kind: FrameKind::Expr(_), .. }) => self.operator(kind, end),
+            Some(Frame { kind: FrameKind::Expr(_), .. }) => self.operator(kind, self.at, end),
             Some(Frame { kind: FrameKind::Type { start, atom, is_union }, .. }) => {
                 if kind == SyntaxKind::PIPE && !*is_union {
                     *is_union = true;
@@ -500,23 +531,21 @@ impl<'text> TreeBuilder<'text> {
         }
     }
 
-    /// A token between the operands of an expression.
-    fn operator(&mut self, kind: SyntaxKind, end: usize) {
+    /// A token between the operands of an expression; only trivia lie before it.
+    fn operator(&mut self, kind: SyntaxKind, start: usize, end: usize) {
         let expects_operand = self.expr().is_some_and(|expr| expr.expects_operand);
         match kind {
             SyntaxKind::MINUS | SyntaxKind::BANG if expects_operand => {
                 let checkpoint = self.green.checkpoint();
                 self.green.start_node(SyntaxKind::UNARY_EXPR.into());
                 self.push_operator(OperatorKind::Prefix, checkpoint, 0);
-                self.token(kind, end);
             }
             SyntaxKind::IF_KW if expects_operand => {
                 let checkpoint = self.green.checkpoint();
                 self.push_operator(OperatorKind::Condition, checkpoint, 0);
-                self.token(kind, end);
             }
-            SyntaxKind::THEN_KW => self.then(end),
-            SyntaxKind::ELSE_KW => self.otherwise(end),
+            SyntaxKind::THEN_KW => self.then(start),
+            SyntaxKind::ELSE_KW => self.otherwise(start),
             SyntaxKind::DOT => {
                 if let Some(operand) = self.operand() {
                     self.green.start_node_at(operand, SyntaxKind::FIELD_EXPR.into());
@@ -524,20 +553,18 @@ impl<'text> TreeBuilder<'text> {
                 if let Some(expr) = self.expr() {
                     expr.after_dot = true;
                 }
-                self.token(kind, end);
             }
             _ => {
                 if let Some(precedence) = precedence::of(kind)
                     && !expects_operand
                 {
-                    self.begin_binary(precedence, self.at);
-                    if let Some(expr) = self.expr() {
-                        expr.expects_operand = true;
-                    }
+                    self.begin_binary(precedence, start);
+                    self.next_operand();
                 }
-                self.token(kind, end);
             }
         }
+        self.trivia(start);
+        self.token(kind, end);
     }
 
     fn push_operator(&mut self, kind: OperatorKind, checkpoint: Checkpoint, left_height: u32) {
@@ -623,7 +650,7 @@ impl<'text> TreeBuilder<'text> {
     }
 
     /// `then`: the condition of the innermost `if` is complete.
-    fn then(&mut self, end: usize) {
+    fn then(&mut self, start: usize) {
         let height = self.frames.last().map_or(0, |frame| frame.height);
         if self.has_operator(OperatorKind::Condition) {
             self.reduce_until(OperatorKind::Condition);
@@ -634,15 +661,13 @@ impl<'text> TreeBuilder<'text> {
             }
         } else {
             self.reduce_all();
-            let start = self.at;
             self.errors.push_with(|| messages::stray_word("then", start));
         }
-        self.token(SyntaxKind::THEN_KW, end);
         self.next_operand();
     }
 
     /// `else`: of the innermost `if`, or before the message of a condition.
-    fn otherwise(&mut self, end: usize) {
+    fn otherwise(&mut self, start: usize) {
         let height = self.frames.last().map_or(0, |frame| frame.height);
         if self.has_operator(OperatorKind::Then) {
             self.reduce_until(OperatorKind::Then);
@@ -653,13 +678,11 @@ impl<'text> TreeBuilder<'text> {
         } else {
             self.reduce_all();
             let takes_message = self.expr_belongs_to_condition();
-            let start = self.at;
             match self.expr() {
                 Some(expr) if takes_message && !expr.in_message => expr.in_message = true,
                 _ => self.errors.push_with(|| messages::stray_word("else", start)),
             }
         }
-        self.token(SyntaxKind::ELSE_KW, end);
         self.next_operand();
     }
 
@@ -788,15 +811,6 @@ impl<'text> TreeBuilder<'text> {
     fn error_since(&self, place: usize) -> bool {
         self.errors.kept().last().is_some_and(|error| error.start >= place)
     }
-
-    /// What only the finished node shows.
-    fn check_node(&mut self, kind: SyntaxKind, frame: &Frame) {
-        let _ = (kind, frame.errors);
-    }
-}
-
-fn part_is_foreign(kind: &FrameKind) -> bool {
-    matches!(kind, FrameKind::Junk { .. })
 }
 
 fn is_word(kind: SyntaxKind) -> bool {
