@@ -1,0 +1,50 @@
+//! The codes of the command line (`KIT00xx`), and all codes of Kit together for `kitc explain`.
+
+use kit_lang::{Code, CodeInfo};
+
+macro_rules! codes {
+    ($($name:ident = $code:literal, $title:literal;)*) => {
+        $(#[doc = $title] pub(crate) const $name: Code = Code($code);)*
+
+        /// The codes of the command line, in order.
+        pub(crate) const CODES: &[CodeInfo] = &[
+            $(CodeInfo { code: $name, title: $title, page: include_str!(concat!("codes/", $code, ".md")) },)*
+        ];
+    };
+}
+
+codes! {
+    NOT_FOUND = "KIT0001", "a file that is not there";
+    IS_DIRECTORY = "KIT0002", "a directory in the place of a file";
+    UNREADABLE = "KIT0003", "a file that cannot be read";
+    NOT_WRITTEN = "KIT0004", "a file that cannot be written";
+    OUTPUT_FAILED = "KIT0005", "standard output cannot be written";
+    NOTHING_TO_EXPLAIN = "KIT0006", "no such code and no such address";
+}
+
+/// The tables of all crates, in the order of their codes.
+const TABLES: &[&[CodeInfo]] = &[CODES, kit_lang::CODES];
+
+/// Every code of Kit, in order.
+pub(crate) fn all() -> impl Iterator<Item = &'static CodeInfo> {
+    TABLES.iter().flat_map(|table| table.iter())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_sorted() {
+        let codes: Vec<&str> = all().map(|info| info.code.as_str()).collect();
+        assert!(codes.windows(2).all(|pair| pair[0] < pair[1]), "{codes:?}");
+    }
+
+    #[test]
+    fn each_page_begins_with_its_code_and_shows_an_example() {
+        for info in CODES {
+            assert!(info.page.starts_with(&format!("# {}\n", info.code)), "{}", info.code);
+            assert!(info.page.contains("```"), "the page of {} shows no example", info.code);
+        }
+    }
+}

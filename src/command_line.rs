@@ -1,0 +1,116 @@
+//! What may be written after `kitc`: the frame of all verbs, their groups, and the help.
+
+use std::ffi::OsString;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use crate::console::Color;
+use crate::exit::Exit;
+
+/// Clusters whose machines have names: check, run and repair them from one file
+#[derive(Debug, Parser)]
+#[command(
+    name = "kitc",
+    version,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    max_term_width = 100,
+    help_template = "{about}\n\n{usage-heading} {usage}\n{after-help}\n\nOptions:\n{options}\n"
+)]
+pub(crate) struct CommandLine {
+    /// Use colours: auto (on a terminal, unless NO_COLOR is set), always or never
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t, hide_possible_values = true, hide_default_value = true)]
+    pub(crate) color: Color,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// One verb each; its arguments and its work are in the file of its name.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Say what an error code means, or where the values of an address come from
+    Explain(crate::explain::Explain),
+
+    /// Print the completions of a shell
+    Completions(crate::completions::Completions),
+}
+
+/// The verbs as the help shows them. A test holds that none is missing.
+const GROUPS: &[(&str, &[&str])] = &[
+    ("Write a file", &["check", "fmt", "compile", "graph", "explain"]),
+    ("Run a cluster", &["plan", "apply", "commit", "rollback", "pause", "resume", "recover", "destroy"]),
+    ("Look at a cluster", &["status", "history", "events"]),
+    ("Try it without a cloud", &["simulate", "sim"]),
+    ("The rest", &["completions"]),
+];
+
+const EXAMPLES: &str = "\
+Examples:
+  kitc check cluster.kit                            all the errors of a file
+  kitc plan cluster.kit --set size=5                what would happen, and why
+  kitc apply cluster.kit                            make it so, and ask first
+  kitc simulate cluster.kit --kill leader@60s       how it heals, in virtual time
+  kitc explain KIT5001                              what an error code means
+
+Exit codes: 0 fine, 1 the input or the cluster has a problem, 2 wrong usage,
+3 there is something to do (plan --exit-code), 70 a bug in kitc.
+`kitc VERB --help` says all about a verb.";
+
+/// The definition of the whole command line, from which help and completions are made too.
+pub(crate) fn definition() -> clap::Command {
+    let command = CommandLine::command();
+    let verbs = grouped(&command);
+    command.after_help(format!("{verbs}\n{EXAMPLES}"))
+}
+
+fn grouped(command: &clap::Command) -> String {
+    let mut text = String::new();
+    for (title, verbs) in GROUPS {
+        let mut lines = String::new();
+        for verb in *verbs {
+            let Some(found) = command.find_subcommand(verb) else { continue };
+            let about = found.get_about().map(ToString::to_string).unwrap_or_default();
+            lines.push_str(&format!("  {verb:<12} {about}\n"));
+        }
+        if !lines.is_empty() {
+            text.push_str(&format!("{title}:\n{lines}\n"));
+        }
+    }
+    text
+}
+
+/// Reads the command line. `Err` when there is nothing more to do: help was printed, or the usage is wrong and was said to be.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<CommandLine, Exit> {
+    let parsed = definition().try_get_matches_from(arguments).and_then(|matches| CommandLine::from_arg_matches(&matches));
+    parsed.map_err(|error| {
+        // A closed pipe is no reason to complain.
+        let _ = error.print();
+        match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Fine,
+            _ => Exit::WrongUsage,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        definition().debug_assert();
+    }
+
+    #[test]
+    fn the_help_shows_each_verb_once() {
+        let command = CommandLine::command();
+        for verb in command.get_subcommands() {
+            let shown = GROUPS.iter().flat_map(|(_, verbs)| *verbs).filter(|name| **name == verb.get_name()).count();
+            assert_eq!(shown, 1, "`{}` stands {shown} times in GROUPS", verb.get_name());
+            assert!(verb.get_about().is_some(), "`{}` has no line of help", verb.get_name());
+        }
+    }
+}
