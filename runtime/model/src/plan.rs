@@ -111,6 +111,9 @@ pub enum Reason {
     RescueNotYet { left_ms: u64, why: String },
     DependsOn { address: Address },
     HandOver,
+    NodeUnknown { node: NodeId },
+    Demoting { node: NodeId },
+    Filling { whole: u32, of: u32 },
 }
 
 impl Reason {
@@ -165,6 +168,9 @@ impl Reason {
             Self::RescueNotYet { .. } => "KIT7045",
             Self::DependsOn { .. } => "KIT7046",
             Self::HandOver => "KIT7047",
+            Self::NodeUnknown { .. } => "KIT7048",
+            Self::Demoting { .. } => "KIT7049",
+            Self::Filling { .. } => "KIT7050",
         }
     }
 }
@@ -275,6 +281,9 @@ impl fmt::Display for Reason {
             Self::RescueNotYet { left_ms, why } => write!(f, "{why}; rescue begins in {} s", seconds(*left_ms)),
             Self::DependsOn { address } => write!(f, "{address} must exist first"),
             Self::HandOver => write!(f, "the leader's own turn: its engine stops so that another leads"),
+            Self::NodeUnknown { node } => write!(f, "the Swarm does not say whether its node {node} answers"),
+            Self::Demoting { node } => write!(f, "its node {node} is giving up its vote"),
+            Self::Filling { whole, of } => write!(f, "{whole} of {of} are up; the rest is being made"),
         }
     }
 }
