@@ -20,6 +20,7 @@ codes! {
     NOT_WRITTEN = "KIT0004", "a file that cannot be written";
     OUTPUT_FAILED = "KIT0005", "standard output cannot be written";
     NOTHING_TO_EXPLAIN = "KIT0006", "no such code and no such address";
+    NOT_LISTED = "KIT0007", "more errors than are listed";
 }
 
 /// The tables of all crates, in the order of their codes.

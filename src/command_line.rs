@@ -17,7 +17,7 @@ use crate::exit::Exit;
     arg_required_else_help = true,
     disable_help_subcommand = true,
     max_term_width = 100,
-    help_template = "{about}\n\n{usage-heading} {usage}\n{after-help}\n\nOptions:\n{options}\n"
+    help_template = "{about}\n\n{usage-heading} {usage}\n\n{before-help}Options:\n{options}\n\n{after-help}\n"
 )]
 pub(crate) struct CommandLine {
     /// Use colours: auto (on a terminal, unless NO_COLOR is set), always or never
@@ -31,6 +31,9 @@ pub(crate) struct CommandLine {
 /// One verb each; its arguments and its work are in the file of its name.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Find all the errors of a file, without a network
+    Check(crate::check::Check),
+
     /// Say what an error code means, or where the values of an address come from
     Explain(crate::explain::Explain),
 
@@ -63,7 +66,7 @@ Exit codes: 0 fine, 1 the input or the cluster has a problem, 2 wrong usage,
 pub(crate) fn definition() -> clap::Command {
     let command = CommandLine::command();
     let verbs = grouped(&command);
-    command.after_help(format!("{verbs}\n{EXAMPLES}"))
+    command.before_help(verbs).after_help(EXAMPLES)
 }
 
 fn grouped(command: &clap::Command) -> String {

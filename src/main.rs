@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+mod check;
 mod codes;
 mod command_line;
 mod completions;
@@ -9,7 +10,12 @@ mod console;
 mod exit;
 mod explain;
 mod failure;
+mod files;
+mod findings;
+mod json_diagnostics;
 mod last_resort;
+mod printable;
+mod render;
 
 use command_line::{Command, CommandLine};
 use console::Console;
@@ -38,6 +44,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: CommandLine, console: &mut Console) -> Result<Exit, Failure> {
     match arguments.command {
+        Command::Check(verb) => verb.run(console),
         Command::Explain(verb) => verb.run(console),
         Command::Completions(verb) => verb.run(console),
     }

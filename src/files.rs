@@ -1,0 +1,123 @@
+//! Reads what the user names and writes what the user asks for.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use kit_lang::{Diagnostic, MAX_SOURCE_BYTES, Source, SourceId, Span};
+
+use crate::codes;
+use crate::failure::Failure;
+use crate::printable::printable;
+
+/// The path that stands for standard input.
+pub(crate) const STANDARD_INPUT: &str = "-";
+
+/// A path as messages show it.
+pub(crate) fn shown(path: &Path) -> String {
+    printable(&path.to_string_lossy()).into_owned()
+}
+
+/// The text of a file, or what is wrong with reading it. The text is there as far as it could be read.
+pub(crate) fn load(path: &Path, id: SourceId) -> (Source, Vec<Diagnostic>) {
+    let name = if path == Path::new(STANDARD_INPUT) { "<stdin>".to_owned() } else { shown(path) };
+    match read(path) {
+        Ok(bytes) => {
+            let (text, found) = kit_lang::decode(&bytes, id);
+            (Source::new(id, name, text), found.into_iter().collect())
+        }
+        Err(Failure::Coded(failure)) => {
+            let place = Span { source: id, start: 0, end: 0 };
+            let mut found = Diagnostic::error(failure.code, place, failure.message);
+            found.help = failure.help;
+            (Source::new(id, name, ""), vec![found])
+        }
+        // Reading never fails for the sake of an output.
+        Err(_) => (Source::new(id, name, ""), Vec::new()),
+    }
+}
+
+/// The bytes of a file, one more than a source may have at most; so `decode` sees that it is too large.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let limit = MAX_SOURCE_BYTES as u64 + 1;
+    let mut bytes = Vec::new();
+    if path == Path::new(STANDARD_INPUT) {
+        io::stdin().lock().take(limit).read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
+        return Ok(bytes);
+    }
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
+    if metadata.is_dir() {
+        return Err(Failure::new(codes::IS_DIRECTORY, format!("`{}` is a directory", shown(path)))
+            .with_help("name the files themselves, for example with `*.kit`"));
+    }
+    bytes.reserve_exact(usize::try_from(metadata.len().min(limit)).unwrap_or(0));
+    file.take(limit).read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
+    Ok(bytes)
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            let failure = Failure::new(codes::NOT_FOUND, format!("there is no file `{}`", shown(path)));
+            match nearest(path) {
+                Some(found) => failure.with_help(format!("did you mean `{}`?", shown(&found))),
+                None => failure,
+            }
+        }
+        _ => Failure::new(codes::UNREADABLE, format!("`{}` cannot be read: {error}", shown(path))),
+    }
+}
+
+/// Entries of a directory that are compared with a name that is not there; a directory with more is not worth the wait.
+const MAX_ENTRIES_COMPARED: usize = 1000;
+
+/// The file beside a missing one whose name is nearly the same.
+fn nearest(path: &Path) -> Option<PathBuf> {
+    let wanted = path.file_name()?.to_str()?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let entries = fs::read_dir(parent.unwrap_or(Path::new("."))).ok()?;
+    let names = entries.take(MAX_ENTRIES_COMPARED).flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let limit = (wanted.chars().count() / 3).max(1);
+    let best = names
+        .map(|name| (strsim::damerau_levenshtein(wanted, &name), name))
+        .filter(|(distance, _)| *distance <= limit)
+        .min()?;
+    Some(path.with_file_name(best.1))
+}
+
+/// Writes a file in one step: a reader sees the old one or the new one, whole. The permissions of an old one are kept; a link stays a link.
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let result = replace(path, bytes);
+    result.map_err(|error| Failure::new(codes::NOT_WRITTEN, format!("`{}` cannot be written: {error}", shown(path))))
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // What is no regular file (a terminal, a pipe, /dev/stdout) cannot be replaced: it is written to.
+    let old = fs::metadata(path).ok();
+    if old.as_ref().is_some_and(|old| !old.is_file() && !old.is_dir()) {
+        return File::options().write(true).open(path)?.write_all(bytes);
+    }
+    if old.as_ref().is_some_and(fs::Metadata::is_dir) {
+        return Err(io::Error::from(io::ErrorKind::IsADirectory));
+    }
+    let target = if old.is_some() { fs::canonicalize(path)? } else { path.to_owned() };
+    let directory = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".kitc-").suffix(".tmp").tempfile_in(directory)?;
+    file.write_all(bytes)?;
+    match &old {
+        Some(old) => file.as_file().set_permissions(old.permissions())?,
+        None => file.as_file().set_permissions(new_file_permissions()?)?,
+    }
+    file.as_file().sync_all()?;
+    file.persist(&target).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// What a new file may be read by: as `open` would make it. A temporary file is for its owner alone.
+fn new_file_permissions() -> io::Result<fs::Permissions> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mask = rustix::process::umask(rustix::fs::Mode::empty());
+    rustix::process::umask(mask);
+    Ok(fs::Permissions::from_mode(0o666 & !mask.bits()))
+}

@@ -1,0 +1,103 @@
+//! `kitc fmt`: the one layout of a file.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use kit_lang::SourceId;
+use similar::TextDiff;
+
+use crate::console::Console;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::findings::Findings;
+use crate::printable::printable;
+use crate::{files, render};
+
+/// Lines around a difference.
+const CONTEXT_LINES: usize = 2;
+
+/// Lay files out in the one way that Kit has
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  kitc fmt cluster.kit                 rewrite the file in place
+  kitc fmt --check *.kit               exit with 1 and show what would change
+  kitc fmt - < cluster.kit             read standard input, write standard output
+
+A file with syntax errors is left as it is.")]
+pub(crate) struct Fmt {
+    /// Files to lay out; - reads standard input and writes standard output
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// Change nothing; show what would change, and exit with 1 if anything would
+    #[arg(long)]
+    check: bool,
+}
+
+impl Fmt {
+    /// Lays out each file; one that cannot be does not keep the others from it.
+    pub(crate) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
+        let mut exit = Exit::Fine;
+        for path in &self.files {
+            if self.one(path, console)? != Exit::Fine {
+                exit = Exit::Problem;
+            }
+        }
+        Ok(exit)
+    }
+
+    fn one(&self, path: &Path, console: &mut Console) -> Result<Exit, Failure> {
+        let mut findings = Findings::default();
+        let (source, mut diagnostics) = files::load(path, SourceId(0));
+        let formatted = if diagnostics.is_empty() { kit_lang::format(&source.text) } else { Err(Vec::new()) };
+        let formatted = match formatted {
+            Ok(formatted) => formatted,
+            Err(found) => {
+                diagnostics.extend(found);
+                findings.sources.insert(source.id, source);
+                findings.diagnostics = diagnostics;
+                let color = console.color_err();
+                let _ = render::render(&findings, color, console.err());
+                return Ok(Exit::Problem);
+            }
+        };
+        if self.check {
+            if formatted == source.text {
+                return Ok(Exit::Fine);
+            }
+            write_difference(&source.name, &source.text, &formatted, console)?;
+            return Ok(Exit::Problem);
+        }
+        if path == Path::new(files::STANDARD_INPUT) {
+            console.out().write_all(formatted.as_bytes())?;
+        } else if formatted != source.text {
+            // A failure to write one file is reported and the next is tried.
+            if let Err(failure) = files::write_atomically(path, formatted.as_bytes()) {
+                console.fail(&failure);
+                return Ok(Exit::Problem);
+            }
+        }
+        Ok(Exit::Fine)
+    }
+}
+
+fn write_difference(name: &str, before: &str, after: &str, console: &mut Console) -> Result<(), Failure> {
+    let (red, green, plain) = if console.color_out() { ("\x1b[31m", "\x1b[32m", "\x1b[0m") } else { ("", "", "") };
+    let difference = TextDiff::from_lines(before, after);
+    let unified = difference
+        .unified_diff()
+        .context_radius(CONTEXT_LINES)
+        .header(&format!("{name} (as it is)"), &format!("{name} (as fmt writes it)"))
+        .to_string();
+    for line in unified.lines() {
+        let color = match line.as_bytes().first() {
+            Some(b'-') => red,
+            Some(b'+') => green,
+            _ => "",
+        };
+        let end = if color.is_empty() { "" } else { plain };
+        writeln!(console.out(), "{color}{}{end}", printable(line))?;
+    }
+    Ok(())
+}
