@@ -53,6 +53,8 @@ pub(crate) fn first(text: &str) -> (SyntaxKind, usize) {
         b'+' => one(PLUS),
         b'-' => one(MINUS),
         b'*' => one(STAR),
+        // A byte order mark, which some editors write at the head of a file.
+        0xEF if text.starts_with('\u{FEFF}') => (WHITESPACE, '\u{FEFF}'.len_utf8()),
         _ => (UNKNOWN, text.chars().next().map_or(1, char::len_utf8)),
     }
 }

@@ -1,0 +1,43 @@
+//! Parses and formats 5,000 literal members in 50,000 lines and prints the medians:
+//! `cargo run --release -p kit-lang --example bench`.
+#![allow(clippy::print_stdout, clippy::disallowed_types, clippy::disallowed_methods)]
+
+use std::fmt::Write as _;
+use std::time::Instant;
+
+/// Members of the measured file.
+const MEMBERS: usize = 5_000;
+/// Runs of each measurement; the median counts.
+const RUNS: usize = 15;
+
+fn members() -> String {
+    let mut text = String::from("use std/sim\nuse std/swarm\n\ngroup managers: swarm.Manager {\n  machine = node\n");
+    for n in 0..MEMBERS {
+        let (high, low) = (n / 250, n % 250);
+        let _ = write!(
+            text,
+            "\n  ## The machine of desk {n}.\n  member m{n} {{\n    ip     = 10.0.{high}.{low}\n    type   = \"t3.small\"\n    volume = {{\n      size      = 20GiB\n      encrypted = true\n    }}\n  }}\n"
+        );
+    }
+    text.push_str("}\n");
+    text
+}
+
+fn median(mut run: impl FnMut()) -> f64 {
+    let mut times: Vec<f64> = (0..RUNS)
+        .map(|_| {
+            let start = Instant::now();
+            run();
+            start.elapsed().as_secs_f64() * 1_000.0
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times[RUNS / 2]
+}
+
+fn main() {
+    let text = members();
+    println!("{} lines, {} bytes", text.lines().count(), text.len());
+    println!("parse, tree dropped: {:.1} ms", median(|| assert!(!kit_lang::parse(&text).has_errors())));
+    println!("format: {:.1} ms", median(|| assert!(kit_lang::format(&text).is_ok())));
+}
