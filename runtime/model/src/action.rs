@@ -16,7 +16,8 @@ use crate::identity::{Address, ContentHash, Epoch, Generation, MachineId, NodeId
 use crate::swarm::{Availability, NodeRole};
 
 /// One change of the world.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// Makes a declared resource.
     CreateResource {
@@ -117,7 +118,7 @@ pub enum Action {
 }
 
 /// What a machine is made from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MachineRequest {
     /// The member or slot.
     pub address: Address,
@@ -165,7 +166,8 @@ impl MachineRequest {
 pub struct CallId(pub u64);
 
 /// By what right a call is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Authority {
     /// A permit of this epoch, in which its intent was journaled.
     Permit(Epoch),
@@ -185,7 +187,7 @@ pub struct Permit {
 }
 
 /// One call to be sent once. Mutating calls make one attempt; the next round decides anew.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Call {
     /// Its number.
     pub id: CallId,
@@ -200,7 +202,8 @@ pub struct Call {
 }
 
 /// What became of a call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// Done, as far as the provider says: it may take time to show.
     Done,
@@ -213,7 +216,7 @@ pub enum Outcome {
 }
 
 /// Why a provider refused a call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallError {
     /// How to treat it.
     pub class: ErrorClass,
