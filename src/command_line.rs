@@ -21,7 +21,15 @@ use crate::exit::Exit;
 )]
 pub(crate) struct CommandLine {
     /// Use colours: auto (on a terminal, unless NO_COLOR is set), always or never
-    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t, hide_possible_values = true, hide_default_value = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true,
+        hide_default_value = true
+    )]
     pub(crate) color: Color,
 
     #[command(subcommand)]
@@ -33,6 +41,9 @@ pub(crate) struct CommandLine {
 pub(crate) enum Command {
     /// Find all the errors of a file, without a network
     Check(crate::check::Check),
+
+    /// Lay files out in the one way that Kit has
+    Fmt(crate::fmt::Fmt),
 
     /// Say what an error code means, or where the values of an address come from
     Explain(crate::explain::Explain),
@@ -87,7 +98,8 @@ fn grouped(command: &clap::Command) -> String {
 
 /// Reads the command line. `Err` when there is nothing more to do: help was printed, or the usage is wrong and was said to be.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<CommandLine, Exit> {
-    let parsed = definition().try_get_matches_from(arguments).and_then(|matches| CommandLine::from_arg_matches(&matches));
+    let parsed =
+        definition().try_get_matches_from(arguments).and_then(|matches| CommandLine::from_arg_matches(&matches));
     parsed.map_err(|error| {
         // A closed pipe is no reason to complain.
         let _ = error.print();

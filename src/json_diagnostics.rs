@@ -56,7 +56,9 @@ pub(crate) fn write(findings: &Findings, out: &mut impl Write) -> io::Result<()>
         });
     }
     let rest = format!("and {} more that are not listed", findings.dropped);
-    if findings.dropped > 0 && let Some(last) = findings.diagnostics.last() {
+    if findings.dropped > 0
+        && let Some(last) = findings.diagnostics.last()
+    {
         let place = place(findings, last.span);
         entries.push(Entry {
             code: codes::NOT_LISTED.as_str(),

@@ -12,6 +12,7 @@ mod explain;
 mod failure;
 mod files;
 mod findings;
+mod fmt;
 mod json_diagnostics;
 mod last_resort;
 mod printable;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
 fn run(arguments: CommandLine, console: &mut Console) -> Result<Exit, Failure> {
     match arguments.command {
         Command::Check(verb) => verb.run(console),
+        Command::Fmt(verb) => verb.run(console),
         Command::Explain(verb) => verb.run(console),
         Command::Completions(verb) => verb.run(console),
     }

@@ -18,10 +18,10 @@ use crate::printable::{printable, same_length_printable};
 const WIDTH: usize = 120;
 
 /// A line longer than this is shown in part, around the place; a file of one line is no reason to print it whole.
-const MAX_LINE_BYTES: usize = 300;
+const MAX_LINE_BYTES: usize = 160;
 
 /// So much of a long line stands before the place.
-const BYTES_BEFORE: usize = 100;
+const BYTES_BEFORE: usize = 60;
 
 /// Draws all findings, and how many more there are.
 pub(crate) fn render(findings: &Findings, color: bool, out: &mut impl Write) -> io::Result<()> {
@@ -69,8 +69,7 @@ fn reports<'a>(
     findings: &'a Findings,
     texts: &mut BTreeMap<SourceId, Text<'a>>,
 ) -> Vec<Report> {
-    for source in
-        std::iter::once(diagnostic.span.source).chain(diagnostic.labels.iter().map(|label| label.span.source))
+    for source in std::iter::once(diagnostic.span.source).chain(diagnostic.labels.iter().map(|label| label.span.source))
     {
         if let Some(found) = findings.sources.get(&source) {
             texts.entry(source).or_insert_with(|| Text::new(found));
@@ -92,7 +91,7 @@ fn reports<'a>(
     match place(diagnostic.span) {
         // Without a line to show, the message names the file.
         None => {
-            if let Some(source) = findings.sources.get(&home) {
+            if let Some(source) = findings.sources.get(&home).filter(|source| !main.message.contains(&source.name)) {
                 main.message = format!("{}: {}", printable(&source.name), main.message);
             }
         }
