@@ -117,7 +117,7 @@ impl FileStore {
     /// hour. Called under the lock.
     fn prune(&self, now: SystemTime) -> Result<(), StoreError> {
         let Some(head) = self.read_head()? else { return Ok(()) };
-        let named = named_by(&head.value);
+        let named: BTreeSet<RevisionId> = head.value.revisions().cloned().collect();
         let mut spare: Vec<(SystemTime, PathBuf)> = self
             .revision_files()?
             .into_iter()
@@ -196,15 +196,6 @@ impl SpecStore for FileStore {
     async fn revisions(&self) -> Result<Vec<RevisionId>, StoreError> {
         Ok(self.revision_files()?.into_iter().map(|(revision, _)| revision).collect())
     }
-}
-
-/// Every revision that `head` still needs.
-fn named_by(head: &Head) -> BTreeSet<RevisionId> {
-    let mut named = BTreeSet::from([head.revision.clone()]);
-    named.extend(head.history.iter().cloned());
-    named.extend(head.last_good.values().cloned());
-    named.extend(head.operations.values().map(|operation| operation.revision.clone()));
-    named
 }
 
 fn envelope(kind: &str, name: &str, content: &[u8]) -> Vec<u8> {

@@ -1,0 +1,60 @@
+//! The codes of the runtime's errors, each with its page.
+
+/// A code, its title and its page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ErrorPage {
+    /// The stable code.
+    pub code: &'static str,
+    /// What it is, in a few words.
+    pub title: &'static str,
+    /// What it means, and what the operator can do.
+    pub page: &'static str,
+}
+
+macro_rules! codes {
+    ($($name:ident = $code:literal, $title:literal;)*) => {
+        $(#[doc = $title] pub const $name: &str = $code;)*
+
+        /// The codes of the runtime, in order.
+        pub const CODES: &[ErrorPage] = &[
+            $(ErrorPage { code: $code, title: $title, page: include_str!(concat!("../codes/", $code, ".md")) },)*
+        ];
+    };
+}
+
+codes! {
+    NO_CLUSTER = "KIT8001", "no cluster is found here";
+    MANY_CLUSTERS = "KIT8002", "several clusters, and none was named";
+    PROVIDER_NOT_SERVED = "KIT8003", "a provider that this kitc does not serve";
+    PROVIDER_SILENT = "KIT8004", "the provider gave no answer";
+    NO_MANAGER_ANSWERS = "KIT8005", "no manager answers";
+    BASE_MOVED = "KIT8006", "the committed revision is another one than was planned against";
+    CHANGE_REFUSED = "KIT8007", "a change of the cluster was refused";
+    COMMIT_UNKNOWN = "KIT8008", "the answer to a commit was lost";
+    NOT_FORMED = "KIT8009", "the cluster is not formed";
+    NOT_CONVERGED = "KIT8010", "the cluster does not become what was asked for";
+    NOT_NAMED = "KIT8011", "a destruction that was not confirmed by name";
+    MANAGERS_RUN = "KIT8012", "a recovery where managers run";
+    RUNS_ELSEWHERE = "KIT8013", "the member's replica runs already";
+    NO_SUCH_MEMBER = "KIT8014", "no such member, slot or resource";
+    NOT_CONFIRMED = "KIT8015", "nobody said yes";
+    NO_SUCH_REVISION = "KIT8016", "no such revision";
+    STATE_UNREADABLE = "KIT8017", "a file of the runtime cannot be read or written";
+    CANNOT_APPLY = "KIT8018", "a graph that the runtime cannot apply";
+    SIM_REFUSED = "KIT8019", "the simulated cloud cannot do that";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_page_begins_with_its_code_and_title_and_says_something() {
+        for info in CODES {
+            let heading = format!("# {}: {}\n", info.code, info.title);
+            assert!(info.page.starts_with(&heading), "the page of {} does not begin with {heading:?}", info.code);
+            assert!(info.page.len() > heading.len() + 80, "the page of {} says nothing", info.code);
+        }
+        assert!(CODES.windows(2).all(|pair| pair[0].code < pair[1].code));
+    }
+}

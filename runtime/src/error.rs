@@ -1,0 +1,33 @@
+//! Why an operator's command could not be carried out.
+
+use std::fmt;
+
+/// An error with a stable code (`kitc explain KIT8001`), the cause in the operator's terms, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperatorError {
+    /// The stable code.
+    pub code: &'static str,
+    /// The cause.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl OperatorError {
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), help: None }
+    }
+
+    pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl fmt::Display for OperatorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.message)
+    }
+}
+
+impl std::error::Error for OperatorError {}
