@@ -106,7 +106,13 @@ pub(crate) fn missing_after(code: Code, what: &str, text: &str, start: usize, en
     SyntaxError::new(code, end, end, message)
 }
 
+/// A bracket that is open; an interpolation's is `$`.
 pub(crate) fn unclosed(bracket: u8, opened: usize, at: usize) -> SyntaxError {
+    if bracket == b'$' {
+        return SyntaxError::new(codes::UNCLOSED, at, at, "expected `}`")
+            .label(opened, opened + 2, "this `${` is not closed")
+            .help("text that is no expression is written \\${");
+    }
     let closing = match bracket {
         b'(' => ')',
         b'[' => ']',
@@ -161,6 +167,9 @@ pub(crate) fn missing(
         Missing::Type => after(codes::EXPECTED_PART, "a type"),
         Missing::Annotation => after(codes::EXPECTED_PART, "`:` and a type"),
         Missing::Role => after(codes::EXPECTED_PART, "`:` and a role").help("such as `group managers: swarm.Manager { … }`"),
+        Missing::Equals if DECLARATIONS.contains(&&text[start..end]) && !matches!(inside, Some(SyntaxKind::LET | SyntaxKind::OUTPUT | SyntaxKind::RESOURCE | SyntaxKind::FN | SyntaxKind::TYPE_DECL)) => {
+            misplaced(start, &text[start..end])
+        }
         Missing::Equals => missing_equals(text, start, end, next, inside),
         Missing::Block => missing_block(text, start, end, inside),
         Missing::In => after(codes::EXPECTED_PART, "`in`").help("such as `for n in 1..=3 { … }`"),
@@ -206,16 +215,15 @@ pub(crate) fn junk(junk: Junk, source: &str, start: usize, end: usize) -> Syntax
     let end = start + text.len();
     let first = text.chars().next().unwrap_or(' ');
     let first_end = start + first.len_utf8();
-    if let Some(error) = foreign(text, first, start) {
+    if junk == Junk::SurplusType {
+        return SyntaxError::new(codes::UNEXPECTED, start, end, "a resource has no annotation")
+            .help("its type stands in its description: `resource net = aws.Network { … }`");
+    }
+    if let Some(error) = stray(text, start) {
         return error;
     }
     if matches!(first, ')' | ']' | '}') {
         return SyntaxError::new(codes::UNMATCHED, start, first_end, format!("nothing opened this `{first}`"));
-    }
-    if !first.is_ascii() || matches!(first, '@' | '$' | '~' | '^' | '\\' | '\u{0}'..='\u{1f}' | '\u{7f}') {
-        let shown = if first.is_control() { format!("U+{:04X}", u32::from(first)) } else { first.to_string() };
-        let message = format!("the character `{shown}` has no place here");
-        return SyntaxError::new(codes::STRAY_CHARACTER, start, first_end, message);
     }
     let word = first_word(text);
     match junk {
@@ -223,19 +231,35 @@ pub(crate) fn junk(junk: Junk, source: &str, start: usize, end: usize) -> Syntax
         Junk::AfterDeclaration => separator("a new line", source, text, start, end),
         Junk::AfterItem => separator("a new line or `,`", source, text, start, end),
         Junk::Item if word == "else" => no_else(start),
-        Junk::Item if DECLARATIONS.contains(&word) => {
-            SyntaxError::new(codes::MISPLACED, start, start + word.len(), format!("`{word}` cannot stand here"))
-                .help("declarations stand at the top of a file or directly in a component")
-        }
+        Junk::Item if DECLARATIONS.contains(&word) => misplaced(start, word),
         Junk::LoneComma => SyntaxError::new(codes::EXPECTED_VALUE, start, end, "expected a value before `,`"),
         Junk::SurplusName => {
             SyntaxError::new(codes::UNEXPECTED, start, end, "the cluster has no name here")
                 .help("a file has one cluster; its name is a field: `cluster { name = \"demo\" … }`")
         }
-        Junk::Item | Junk::Element | Junk::Interpolation => {
+        Junk::Item | Junk::Element | Junk::Interpolation | Junk::SurplusType => {
             SyntaxError::new(codes::UNEXPECTED, start, end.min(line_end(text, start)), format!("{} does not belong here", quoted(text)))
         }
     }
+}
+
+/// A character that means nothing in Kit, or something of another language.
+pub(crate) fn stray(text: &str, start: usize) -> Option<SyntaxError> {
+    let first = text.chars().next()?;
+    if let Some(error) = foreign(text, first, start) {
+        return Some(error);
+    }
+    if first.is_ascii() && !matches!(first, '@' | '$' | '~' | '^' | '\\' | '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{7f}') {
+        return None;
+    }
+    let shown = if first.is_control() || first.is_whitespace() { format!("U+{:04X}", u32::from(first)) } else { first.to_string() };
+    let message = format!("the character `{shown}` has no place here");
+    let error = SyntaxError::new(codes::STRAY_CHARACTER, start, start + first.len_utf8(), message);
+    Some(match first {
+        _ if first.is_whitespace() => error.help("only spaces, tabs and newlines are space"),
+        _ if first.is_alphanumeric() => error.help("names have the letters a to z, digits and `_`"),
+        _ => error,
+    })
 }
 
 /// What stems from another language, and what Kit writes instead.
@@ -257,6 +281,36 @@ fn foreign(text: &str, first: char, start: usize) -> Option<SyntaxError> {
         '%' | '/' => found(1, &format!("there is no `{first}`"), "write `n.div(m)` and `n.mod(m)`"),
         _ => None,
     }
+}
+
+/// `T??`
+pub(crate) fn twice_optional(start: usize) -> SyntaxError {
+    SyntaxError::new(codes::UNEXPECTED, start, start + 2, "a type is optional once: there is no `T??`").help("write a single `?`")
+}
+
+fn misplaced(start: usize, word: &str) -> SyntaxError {
+    SyntaxError::new(codes::MISPLACED, start, start + word.len(), format!("`{word}` cannot stand here"))
+        .help("declarations stand at the top of a file or directly in a component")
+}
+
+pub(crate) fn name_case(declaration: SyntaxKind, text: &str, start: usize, end: usize) -> SyntaxError {
+    let name = &text[start..end];
+    let is_type = matches!(
+        declaration,
+        SyntaxKind::TYPE_DECL | SyntaxKind::COMPONENT | SyntaxKind::EXTERN_RESOURCE | SyntaxKind::EXTERN_ROLE
+    );
+    let mut right = name.to_owned();
+    if let Some(first) = right.get_mut(..1) {
+        if is_type { first.make_ascii_uppercase() } else { first.make_ascii_lowercase() }
+    }
+    let what = if is_type { "the name of a type begins with a capital" } else { "the name of a value begins with a small letter" };
+    let error = SyntaxError::new(codes::NAME_CASE, start, end, format!("`{name}`: {what}"));
+    if right == name { error } else { error.help(format!("write `{right}`")) }
+}
+
+pub(crate) fn then_in_block(start: usize) -> SyntaxError {
+    SyntaxError::new(codes::UNEXPECTED, start, start + 4, "expected `{ … }` after the condition, not `then`")
+        .help("among fields write `if c { … }`; a value that depends stands after `=`: `name = if c then a else b`")
 }
 
 fn line_end(text: &str, start: usize) -> usize {
@@ -288,7 +342,8 @@ fn separator(what: &str, source: &str, text: &str, start: usize, end: usize) -> 
         return error.help("equality is `==`");
     }
     let number = !last_word.is_empty() && last_word.bytes().all(|byte| byte.is_ascii_digit());
-    if number && !word.is_empty() {
+    let rest = text[word.len()..].trim_start();
+    if number && !word.is_empty() && !rest.starts_with('=') {
         return error.help(format!("a unit stands directly behind its number: `{last_word}{word}`"));
     }
     if last_word == "not" {
@@ -307,12 +362,13 @@ fn not_a_declaration(text: &str, word: &str, start: usize, end: usize) -> Syntax
     let near = DECLARATIONS
         .iter()
         .map(|name| (strsim::damerau_levenshtein(name, word), *name))
-        .filter(|(distance, name)| *distance <= 2 && *distance < name.len() - 1)
+        .filter(|(distance, name)| (1..=2).contains(distance) && *distance < name.len() - 1)
         .min();
     if let Some((_, name)) = near {
         return error.help(format!("did you mean `{name}`?"));
     }
     match word {
+        "extern" => error.help("after `extern` stands `resource` or `role`"),
         "variable" | "var" | "const" | "input" | "parameter" => error.help("a value given from outside is a `param`, a value named inside is a `let`"),
         "import" | "include" | "module" => error.help("a module is used with `use`"),
         "def" | "func" | "function" => error.help("a function is declared with `fn`"),

@@ -68,6 +68,14 @@ pub(crate) enum Missing {
     Params,
 }
 
+impl Missing {
+    /// After another error in the same node, it is that one's consequence.
+    fn follows_others(self) -> bool {
+        use Missing::*;
+        matches!(self, Annotation | Role | Equals | Block | In | Arrow | Angle | Params | Comma)
+    }
+}
+
 /// Where junk stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Junk {
@@ -79,6 +87,7 @@ pub(crate) enum Junk {
     Interpolation,
     LoneComma,
     SurplusName,
+    SurplusType,
 }
 
 /// A node that is open.
@@ -181,7 +190,7 @@ impl<'text> TreeBuilder<'text> {
         }
         if part == Part::ForeignOperator {
             // As with every operator, the space before it is not its left operand's.
-            self.begin_binary(Precedence::Comparison, start);
+            self.begin_binary(Precedence::Or, start);
         }
         self.plain_tokens(start);
         match part {
@@ -413,7 +422,7 @@ impl<'text> TreeBuilder<'text> {
         }
         match kind {
             SyntaxKind::L_BRACE | SyntaxKind::L_PAREN | SyntaxKind::L_BRACKET | SyntaxKind::INTERPOLATION_START => {
-                self.brackets.push((self.text.as_bytes()[end - 1], self.at));
+                self.brackets.push((self.text.as_bytes()[self.at], self.at));
             }
             SyntaxKind::R_BRACE | SyntaxKind::R_PAREN | SyntaxKind::R_BRACKET => {
                 self.brackets.pop();
@@ -426,8 +435,12 @@ impl<'text> TreeBuilder<'text> {
                 if kind == SyntaxKind::PIPE && !*is_union {
                     *is_union = true;
                     self.green.start_node_at(*start, SyntaxKind::UNION_TYPE.into());
-                } else if kind == SyntaxKind::QUESTION {
+                } else if matches!(kind, SyntaxKind::QUESTION | SyntaxKind::COALESCE) {
                     let atom = *atom;
+                    if kind == SyntaxKind::COALESCE {
+                        let start = self.at;
+                        self.errors.push_with(|| messages::twice_optional(start));
+                    }
                     self.green.start_node_at(atom, SyntaxKind::OPTIONAL_TYPE.into());
                     self.token(kind, end);
                     self.green.finish_node();
@@ -468,12 +481,28 @@ impl<'text> TreeBuilder<'text> {
 
     fn name(&mut self, end: usize) {
         let kind = plain_token::name_kind(&self.text[self.at..end]);
+        self.check_case(kind, end);
         self.token(kind, end);
         if let Some(Frame { kind: FrameKind::Expr(expr), .. }) = self.frames.last_mut()
             && expr.after_dot
         {
             expr.after_dot = false;
             self.finish_field_access();
+        }
+    }
+
+    /// Types, roles and components are capitalised, values are not.
+    fn check_case(&mut self, kind: SyntaxKind, end: usize) {
+        use SyntaxKind::*;
+        let Some(Frame { kind: FrameKind::Node(declaration), .. }) = self.frames.last() else { return };
+        let wanted = match declaration {
+            TYPE_DECL | COMPONENT | EXTERN_RESOURCE | EXTERN_ROLE => TYPE_IDENT,
+            PARAM | LET | FN | FN_PARAM | RESOURCE | GROUP | METADATA | OUTPUT | FIELD_DECL | MEMBER | FOR => IDENT,
+            _ => return,
+        };
+        if kind != wanted {
+            let (declaration, start, text) = (*declaration, self.at, self.text);
+            self.errors.push_with(|| messages::name_case(declaration, text, start, end));
         }
     }
 
@@ -661,7 +690,11 @@ impl<'text> TreeBuilder<'text> {
             }
         } else {
             self.reduce_all();
-            self.errors.push_with(|| messages::stray_word("then", start));
+            if self.parent_of_expr() == Some(SyntaxKind::IF) {
+                self.errors.push_with(|| messages::then_in_block(start));
+            } else {
+                self.errors.push_with(|| messages::stray_word("then", start));
+            }
         }
         self.next_operand();
     }
@@ -678,8 +711,10 @@ impl<'text> TreeBuilder<'text> {
         } else {
             self.reduce_all();
             let takes_message = self.expr_belongs_to_condition();
+            let follows_error = self.frames.last().is_some_and(|frame| self.error_since(frame.start));
             match self.expr() {
                 Some(expr) if takes_message && !expr.in_message => expr.in_message = true,
+                _ if follows_error => {}
                 _ => self.errors.push_with(|| messages::stray_word("else", start)),
             }
         }
@@ -694,10 +729,15 @@ impl<'text> TreeBuilder<'text> {
 
     /// The expression at hand is that of a `require` or a `where`.
     fn expr_belongs_to_condition(&self) -> bool {
-        matches!(
-            self.frames.iter().rev().nth(1),
-            Some(Frame { kind: FrameKind::Node(SyntaxKind::REQUIRE | SyntaxKind::REFINEMENT), .. })
-        )
+        matches!(self.parent_of_expr(), Some(SyntaxKind::REQUIRE | SyntaxKind::REFINEMENT))
+    }
+
+    /// The node in which the expression at hand stands.
+    fn parent_of_expr(&self) -> Option<SyntaxKind> {
+        match self.frames.iter().rev().nth(1)?.kind {
+            FrameKind::Node(kind) => Some(kind),
+            _ => None,
+        }
     }
 
     fn leave_expr(&mut self) {
@@ -714,7 +754,7 @@ impl<'text> TreeBuilder<'text> {
         let takes_message = self.expr_belongs_to_condition();
         if let Some(Frame { kind: FrameKind::Expr(expr), start, height, .. }) = self.frames.pop() {
             self.raise(height);
-            if takes_message && !expr.in_message {
+            if takes_message && !expr.in_message && !self.error_since(start) {
                 let at = self.last.1;
                 self.errors.push_with(|| messages::missing_message(start, at));
             }
@@ -736,6 +776,19 @@ impl<'text> TreeBuilder<'text> {
     fn missing(&mut self, missing: Missing) {
         let (start, end) = self.last;
         let text = self.text;
+        if missing == Missing::FieldName
+            && let Some(expr) = self.expr()
+        {
+            expr.after_dot = false;
+            self.finish_field_access();
+        }
+        if missing.follows_others() && self.frames.last().is_some_and(|frame| self.error_since(frame.start)) {
+            return;
+        }
+        if !matches!(missing, Missing::Quote | Missing::ScriptEnd | Missing::Close) && self.stray_in_its_place() {
+            self.operand_begins();
+            return;
+        }
         match missing {
             Missing::Operand => {
                 self.operand_begins();
@@ -743,10 +796,6 @@ impl<'text> TreeBuilder<'text> {
                 self.errors.push_with(|| messages::missing_operand(text, start, end, is_message));
             }
             Missing::FieldName => {
-                if let Some(expr) = self.expr() {
-                    expr.after_dot = false;
-                    self.finish_field_access();
-                }
                 self.errors.push_with(|| messages::missing_after(codes::EXPECTED_PART, "a name", text, start, end));
             }
             Missing::Close => {
@@ -780,6 +829,18 @@ impl<'text> TreeBuilder<'text> {
         }
     }
 
+    /// In the place of what is missing stands a character without meaning: that is the error.
+    fn stray_in_its_place(&mut self) -> bool {
+        let rest = self.text[self.at..].trim_start_matches([' ', '\t']);
+        let start = self.text.len() - rest.len();
+        let found = messages::stray(rest, start);
+        let is_stray = found.is_some();
+        if let Some(error) = found {
+            self.errors.push_with(|| error);
+        }
+        is_stray
+    }
+
     fn leave_junk(&mut self, junk: Junk, end: usize) {
         let start = self.frames.last().map_or(end, |frame| frame.start);
         self.close_frame();
@@ -792,7 +853,7 @@ impl<'text> TreeBuilder<'text> {
         }
         // What follows an error in the same item is its consequence.
         let follows_error = match junk {
-            Junk::AfterItem | Junk::AfterDeclaration | Junk::Interpolation | Junk::Element | Junk::SurplusName => {
+            Junk::AfterItem | Junk::AfterDeclaration | Junk::Interpolation | Junk::Element | Junk::SurplusName | Junk::SurplusType => {
                 self.frames.last().is_some_and(|frame| self.error_since(frame.start.max(self.start_of_item(start))))
             }
             Junk::Item | Junk::Declaration | Junk::LoneComma => false,
