@@ -1,7 +1,27 @@
-//! Pure decisions: plan(), the quorum rules, the gate and the reconciler's state machine.
+//! Pure decisions: [`plan`], the rule of the majority, the [`Gate`], and the [`Reconciler`]'s state machine.
+//!
+//! Nothing here performs an effect, reads a clock, or knows a provider by name. The same inputs give the same
+//! outputs, byte for byte.
 
-mod change;
+mod bugs;
+mod draft;
+mod gate;
+mod majority;
+mod managers;
+mod memory;
+mod plan;
+mod request;
+mod retire;
+mod slots;
+mod specs;
+mod subject;
+mod survey;
 
-pub use change::{
-    ChangeRefused, MAX_HISTORY, MAX_PAUSE_REASON_CHARS, Resume, commit_revision, destroy, pause, resume, rollback_target,
-};
+#[cfg(feature = "planted-bugs")]
+pub use bugs::{Bug, plant};
+pub use gate::{Gate, Refusal};
+pub use majority::{Voters, majority};
+pub use memory::Memory;
+pub use plan::plan;
+pub use request::machine_request;
+pub use specs::Specs;
