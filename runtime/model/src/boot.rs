@@ -57,3 +57,16 @@ pub enum NewcomerReason {
     /// The node's Raft state is lost.
     RaftLost,
 }
+
+impl std::fmt::Display for NewcomerReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::NoState => "its disk holds no state of a Swarm",
+            Self::CertificateExpired => "its certificate expired while it was away",
+            Self::CaRotated => "the Swarm's CA was rotated while it was away",
+            Self::NodeRemoved => "the Swarm no longer knows its node",
+            Self::Locked => "the Swarm is locked, and it has no key",
+            Self::RaftLost => "its Raft state is lost",
+        })
+    }
+}

@@ -70,6 +70,10 @@ pages! {
     "KIT7045": "the rescue is not due yet",
     "KIT7046": "something else must exist first",
     "KIT7047": "the leader's own turn",
+    "KIT7048": "the Swarm does not say whether a node answers",
+    "KIT7049": "a node is giving up its vote",
+    "KIT7050": "the group is being filled",
+    "KIT7051": "the provider does not say what state a volume is in",
 }
 
 #[cfg(test)]

@@ -114,6 +114,7 @@ pub enum Reason {
     NodeUnknown { node: NodeId },
     Demoting { node: NodeId },
     Filling { whole: u32, of: u32 },
+    VolumeUnknown { volume: VolumeId },
 }
 
 impl Reason {
@@ -171,6 +172,7 @@ impl Reason {
             Self::NodeUnknown { .. } => "KIT7048",
             Self::Demoting { .. } => "KIT7049",
             Self::Filling { .. } => "KIT7050",
+            Self::VolumeUnknown { .. } => "KIT7051",
         }
     }
 }
@@ -284,6 +286,7 @@ impl fmt::Display for Reason {
             Self::NodeUnknown { node } => write!(f, "the Swarm does not say whether its node {node} answers"),
             Self::Demoting { node } => write!(f, "its node {node} is giving up its vote"),
             Self::Filling { whole, of } => write!(f, "{whole} of {of} are up; the rest is being made"),
+            Self::VolumeUnknown { volume } => write!(f, "the provider does not say what state volume {volume} is in"),
         }
     }
 }
