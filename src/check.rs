@@ -63,7 +63,8 @@ pub(crate) fn report(findings: &Findings, format: Format, console: &mut Console)
             let err = console.err();
             // A reader of standard error who went away changes nothing in the outcome.
             let _ = render::render(findings, color, err);
-            let _ = writeln!(err, "{}", summary(findings));
+            let gap = if findings.diagnostics.is_empty() { "" } else { "\n" };
+            let _ = writeln!(err, "{gap}{}", summary(findings));
         }
         Format::Json => json_diagnostics::write(findings, console.out())?,
     }

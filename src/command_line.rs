@@ -17,7 +17,7 @@ use crate::exit::Exit;
     arg_required_else_help = true,
     disable_help_subcommand = true,
     max_term_width = 100,
-    help_template = "{about}\n\n{usage-heading} {usage}\n\n{before-help}Options:\n{options}\n\n{after-help}\n"
+    help_template = "{about}\n\n{usage-heading} {usage}\n\n{before-help}Options:\n{options}{after-help}\n"
 )]
 pub(crate) struct CommandLine {
     /// Use colours: auto (on a terminal, unless NO_COLOR is set), always or never

@@ -21,19 +21,24 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// The text with each such character replaced by one that is as long, so that places stay where they are. Ends of lines are kept.
+/// The text with each such character replaced by one that is as long, so that places stay where they are. Ends of lines are
+/// kept; a carriage return alone is none.
 pub(crate) fn same_length_printable(text: &str) -> Cow<'_, str> {
-    let replaced = |character: char| is_unprintable(character) && character != '\r';
-    if !text.contains(replaced) {
+    if !text.contains(is_unprintable) {
         return Cow::Borrowed(text);
     }
-    let shown = text.chars().map(|character| match character.len_utf8() {
-        _ if !replaced(character) => character,
-        1 => '?',
-        2 => '¿',
-        _ => char::REPLACEMENT_CHARACTER,
-    });
-    Cow::Owned(shown.collect())
+    let mut shown = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let ends_line = character == '\r' && characters.peek() == Some(&'\n');
+        shown.push(match character.len_utf8() {
+            _ if ends_line || !is_unprintable(character) => character,
+            1 => '?',
+            2 => '¿',
+            _ => char::REPLACEMENT_CHARACTER,
+        });
+    }
+    Cow::Owned(shown)
 }
 
 #[cfg(test)]
@@ -42,11 +47,11 @@ mod tests {
 
     #[test]
     fn nothing_that_a_terminal_obeys_is_left() {
-        let nasty = "a\x1b[2Jb\u{202E}c\u{9b}d\0\te\r\n";
-        assert_eq!(printable(nasty), "a\\u{1b}[2Jb\\u{202e}c\\u{9b}d\\u{0}\te\\u{d}\n");
+        let nasty = "a\x1b[2Jb\u{202E}c\u{9b}d\0\te\rf\r\n";
+        assert_eq!(printable(nasty), "a\\u{1b}[2Jb\\u{202e}c\\u{9b}d\\u{0}\te\\u{d}f\\u{d}\n");
         let same = same_length_printable(nasty);
         assert_eq!(same.len(), nasty.len());
-        assert_eq!(same, "a?[2Jb\u{FFFD}c¿d?\te\r\n");
-        assert!(matches!(same_length_printable("plain\r\n"), Cow::Borrowed(_)));
+        assert_eq!(same, "a?[2Jb\u{FFFD}c¿d?\te?f\r\n");
+        assert!(matches!(same_length_printable("plain\n"), Cow::Borrowed(_)));
     }
 }

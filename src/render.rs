@@ -32,7 +32,10 @@ pub(crate) fn render(findings: &Findings, color: bool, out: &mut impl Write) -> 
         .with_links(false)
         .without_syntax_highlighting();
     let mut texts = BTreeMap::new();
-    for diagnostic in &findings.diagnostics {
+    for (index, diagnostic) in findings.diagnostics.iter().enumerate() {
+        if index > 0 {
+            writeln!(out)?;
+        }
         for report in reports(diagnostic, findings, &mut texts) {
             let Some(text) = texts.get(&report.source) else { continue };
             let report = Drawn { text, report };
@@ -45,10 +48,9 @@ pub(crate) fn render(findings: &Findings, color: bool, out: &mut impl Write) -> 
                 writeln!(out, "{}", line.trim_end())?;
             }
         }
-        writeln!(out)?;
     }
     if findings.dropped > 0 {
-        writeln!(out, "and {} more that are not shown\n", findings.dropped)?;
+        writeln!(out, "\nand {} more that are not shown", findings.dropped)?;
     }
     Ok(())
 }
@@ -199,7 +201,7 @@ impl SourceCode for Text<'_> {
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
         let (line_start, line_end) = self.line(span.offset());
         let (start, mut end) = self.window(span.offset(), line_start, line_end);
-        if span.offset() + span.len() > end {
+        if span.offset() + span.len() > end + 1 {
             // Several places in short lines, drawn together.
             end = self.line(span.offset() + span.len()).1;
         }
