@@ -4,11 +4,13 @@
 //! outputs, byte for byte.
 
 mod bugs;
+mod change;
 mod draft;
 mod gate;
 mod majority;
 mod managers;
 mod memory;
+mod operator;
 mod plan;
 mod request;
 mod retire;
@@ -19,9 +21,13 @@ mod survey;
 
 #[cfg(feature = "planted-bugs")]
 pub use bugs::{Bug, plant};
+pub use change::{
+    ChangeRefused, MAX_HISTORY, MAX_PAUSE_REASON_CHARS, Resume, commit_revision, destroy, pause, resume, rollback_target,
+};
 pub use gate::{Gate, Refusal};
 pub use majority::{Voters, majority};
 pub use memory::Memory;
+pub use operator::{Demolition, bootstrap, demolish, is_formed, recover};
 pub use plan::plan;
 pub use request::machine_request;
 pub use specs::Specs;
