@@ -1,1 +1,25 @@
-//! Names, types, knownness, checks and lowering: from a syntax tree to a graph.
+//! The compiler: from the text of a `.kit` file to a graph.
+//!
+//! It is pure: it reads texts that it is given, asks for lookups instead of making them, and says what
+//! is wrong as diagnostics. [`check`] needs no parameters and no lookups; [`compile`] needs all of them.
+
+mod check;
+mod codes;
+mod compile;
+mod eval;
+mod expand;
+mod hir;
+mod inputs;
+mod lower;
+mod names;
+mod outside;
+mod report;
+mod resolve;
+mod sources;
+mod types;
+mod value;
+
+pub use codes::CODES;
+pub use compile::{Compiled, Findings, Lookup, Step, check, compile};
+pub use inputs::{Inputs, MAX_LOOKUP_ROUNDS, ParamInput, ParamValue};
+pub use sources::Sources;

@@ -1,0 +1,254 @@
+//! The two things the compiler does: check a file, and compile it.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use kit_graph::{Graph, Instance};
+use kit_lang::{Diagnostic, Severity, SourceId, Span};
+
+use crate::check::{Checked, Checker};
+use crate::codes;
+use crate::eval::{Evaluator, GivenParam, Mode};
+use crate::expand::Expanded;
+use crate::hir::{DefKind, MetaKind, Program};
+use crate::inputs::{Inputs, MAX_LOOKUP_ROUNDS, ParamValue};
+use crate::lower::Lowering;
+use crate::outside;
+use crate::report::{DiagnosticExt as _, Report};
+use crate::resolve::resolve;
+use crate::sources::Sources;
+use crate::value::{Data, Origin, OriginKind, Value};
+
+/// What was found, by place.
+#[derive(Debug, Clone, Default)]
+pub struct Findings {
+    /// The first of them, up to a limit.
+    pub diagnostics: Vec<Diagnostic>,
+    /// How many more there were.
+    pub omitted: usize,
+}
+
+impl Findings {
+    /// Whether there is an error among them.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.omitted > 0 || self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    fn of(report: Report) -> Self {
+        let omitted = report.dropped();
+        Self { diagnostics: report.into_sorted(), omitted }
+    }
+}
+
+/// A lookup that has to be made before compilation can go on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lookup {
+    /// The key under which the answer is given: `aws.image("debian-12-amd64-*")`.
+    pub key: String,
+    /// The path: `aws.image`.
+    pub path: String,
+    /// The arguments by name, defaults included, in the order of the declaration.
+    pub args: Vec<(String, kit_graph::Value)>,
+    /// Whether it is answered without asking the cluster's provider.
+    pub ambient: bool,
+    /// The provider to ask; none if its own settings wait for a lookup, or if there is no need of one.
+    pub provider: Option<Instance>,
+    /// Where the file asks.
+    pub span: Span,
+}
+
+/// A file that was compiled.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The graph.
+    pub graph: Graph,
+    /// Warnings.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// How far a compilation came.
+#[derive(Debug)]
+pub enum Step {
+    /// Make these lookups, give the answers with [`Inputs::answer`], and compile again.
+    Need(Vec<Lookup>),
+    /// Done.
+    Done(Box<Compiled>),
+    /// The file or what was given beside it is wrong.
+    Failed(Findings),
+}
+
+/// Checks a file: without parameters and lookups, and postponing what depends on them.
+pub fn check(sources: &mut Sources, root: SourceId) -> Findings {
+    let mut report = Report::default();
+    let (program, checked) = load(sources, root, &mut report);
+    let params = BTreeMap::new();
+    Evaluator::new(&program, &checked, &mut report, Mode::Check, &params, None).expand();
+    Findings::of(report)
+}
+
+/// Compiles a file as far as the given answers allow.
+pub fn compile(sources: &mut Sources, root: SourceId, inputs: &Inputs) -> Step {
+    let mut report = Report::default();
+    let (program, checked) = load(sources, root, &mut report);
+    let params = given_params(&program, inputs, &mut report);
+    // First as if nothing were looked up: what must be known earlier shows, whatever the answers are.
+    let mut evaluator = Evaluator::new(&program, &checked, &mut report, Mode::Compile, &params, None);
+    let expanded = evaluator.expand();
+    if evaluator.report.has_errors() {
+        return Step::Failed(Findings::of(report));
+    }
+    if evaluator.lookups.is_empty() {
+        return lower(evaluator, &expanded, sources, report_of);
+    }
+    drop(evaluator);
+    let mut evaluator = Evaluator::new(&program, &checked, &mut report, Mode::Compile, &params, Some(&inputs.answers));
+    let expanded = evaluator.expand();
+    if evaluator.report.has_errors() {
+        return Step::Failed(Findings::of(report));
+    }
+    let needed = needed(&evaluator, &expanded);
+    if needed.is_empty() {
+        return lower(evaluator, &expanded, sources, report_of);
+    }
+    if inputs.rounds >= MAX_LOOKUP_ROUNDS {
+        let span = needed.first().map(|lookup| lookup.span).unwrap_or_default();
+        report.error(codes::TOO_MANY_ROUNDS, span, || {
+            format!("after {MAX_LOOKUP_ROUNDS} rounds of lookups this one is still open: lookups may hold the answers of others, but not so deep")
+        });
+        return Step::Failed(Findings::of(report));
+    }
+    Step::Need(needed)
+}
+
+fn report_of(report: &mut Report) -> Findings {
+    Findings::of(std::mem::take(report))
+}
+
+fn lower(
+    mut evaluator: Evaluator<'_>,
+    expanded: &Expanded,
+    sources: &Sources,
+    findings: fn(&mut Report) -> Findings,
+) -> Step {
+    let graph = Lowering::new(&mut evaluator, sources).graph(expanded);
+    let found = findings(evaluator.report);
+    match graph {
+        Some(graph) if !found.has_errors() => Step::Done(Box::new(Compiled { graph, warnings: found.diagnostics })),
+        _ => Step::Failed(found),
+    }
+}
+
+/// Reads a file and the modules it uses, resolves its names and checks its types.
+fn load(sources: &mut Sources, root: SourceId, report: &mut Report) -> (Program, Checked) {
+    let mut program = Program::new();
+    let parsed = kit_lang::parse(sources.get(root).map_or("", |source| &source.text));
+    report.extend(parsed.diagnostics(root));
+    // The user's file is module 0, so that what is its own is told at sight; what it uses follows, and is
+    // read first.
+    let mut modules: BTreeMap<&'static str, u16> = BTreeMap::new();
+    resolve(&mut program, report, &parsed.file(), root, Rc::from(""), &mut |program, report, path| {
+        let module = kit_stdlib::module(path)?;
+        if let Some(known) = modules.get(module.path) {
+            return Some(*known);
+        }
+        let source = sources.module(module);
+        let parsed = kit_lang::parse(module.text);
+        report.extend(parsed.diagnostics(source));
+        // A module of the standard library uses no other.
+        let index = resolve(program, report, &parsed.file(), source, Rc::from(module.name), &mut |_, _, _| None);
+        modules.insert(module.path, index);
+        Some(index)
+    });
+    let mut checker = Checker::new(&program, report);
+    checker.check_module(0);
+    let checked = checker.finish();
+    (program, checked)
+}
+
+/// The parameters that were given, read by their types.
+fn given_params(program: &Program, inputs: &Inputs, report: &mut Report) -> BTreeMap<u32, GivenParam> {
+    let module = program.module(0);
+    let mut given = BTreeMap::new();
+    for (name, input) in &inputs.params {
+        let found = module
+            .defs
+            .iter()
+            .position(|def| matches!(def.kind, DefKind::Param { .. }) && program.names.text(def.name) == name);
+        let Some(index) = found else {
+            report.push(|suggester| {
+                let known: Vec<&str> = module
+                    .defs
+                    .iter()
+                    .filter(|def| matches!(def.kind, DefKind::Param { .. }))
+                    .map(|def| program.names.text(def.name))
+                    .collect();
+                let help = suggester.did_you_mean(name, known.iter().copied()).unwrap_or_else(|| {
+                    format!("the file's parameters are {}", crate::report::listed(known.iter().copied(), "and"))
+                });
+                Diagnostic::error(codes::PARAM_UNKNOWN, input.span, format!("the file has no parameter `{name}`"))
+                    .with_help(help)
+            });
+            continue;
+        };
+        let def = &module.defs[index];
+        let DefKind::Param { ty, .. } = &def.kind else { continue };
+        let index = u32::try_from(index).unwrap_or(u32::MAX);
+        let origin = Origin { kind: OriginKind::Param, module: 0, index };
+        let read = match &input.value {
+            ParamValue::Text(text) => outside::from_text(program, text, ty, origin),
+            ParamValue::Data(value) => outside::from_graph(program, value, ty, origin),
+        };
+        let value = match read {
+            Ok(value) => value,
+            Err(problem) => {
+                let declared = program.span(0, def.name_span);
+                let shown = program.show(ty);
+                report.push(|_| {
+                    problem
+                        .into_diagnostic(codes::PARAM_TYPE, input.span, &format!("the parameter `{name}`"))
+                        .maybe_label(Some((declared, format!("it is declared here as {shown}"))))
+                });
+                Value::new(Data::Error, origin)
+            }
+        };
+        given.insert(index, GivenParam { value, span: input.span });
+    }
+    given
+}
+
+/// The lookups without an answer.
+fn needed(evaluator: &Evaluator<'_>, expanded: &Expanded) -> Vec<Lookup> {
+    let program = evaluator.program;
+    let provider = expanded
+        .provider
+        .as_ref()
+        .filter(|provider| provider.first_unsettled().is_none_or(|open| matches!(open.data, Data::Missing)));
+    evaluator
+        .lookups
+        .iter()
+        .filter(|(_, lookup)| !lookup.answered)
+        .map(|(key, lookup)| {
+            let ambient = matches!(
+                program.meta_entry(&lookup.path).map(|entry| &entry.kind),
+                Some(MetaKind::Value { ambient: true, .. })
+            );
+            let instance = provider.filter(|_| !ambient).and_then(|provider| match &provider.data {
+                Data::Description(description) => {
+                    let lowered = outside::to_graph(program, provider, &|thing| evaluator.address(thing));
+                    let properties = lowered.as_map().cloned().unwrap_or_default();
+                    Some(Instance { kind: program.path_of(description.def), properties })
+                }
+                _ => None,
+            });
+            Lookup {
+                key: key.clone(),
+                path: program.meta_name(&lookup.path),
+                args: lookup.args.clone(),
+                ambient,
+                provider: instance,
+                span: lookup.span,
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,347 @@
+//! Computes values: lazily, each once, and with what is not known left open.
+
+mod conform;
+mod expressions;
+mod lookups;
+mod methods;
+mod operators;
+mod text;
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use indexmap::IndexMap;
+use kit_lang::{Code, Diagnostic, Span};
+
+use crate::check::{Checked, MAX_DEPENDENCY_DEPTH};
+use crate::codes;
+use crate::expand::GroupState;
+use crate::hir::{DefKind, DefRef, ExprId, Program, Refinement};
+use crate::report::{DiagnosticExt as _, Report};
+use crate::value::{Awaited, Data, Origin, OriginKind, Value};
+
+pub(crate) use conform::Blame;
+pub(crate) use lookups::PendingLookup;
+pub(crate) use text::show_value;
+
+/// Steps of one evaluation. 10,000 members with their checks take about a million; a file that needs more
+/// than this would keep an operator waiting for seconds.
+const MAX_STEPS: u64 = 100_000_000;
+
+/// Elements of one list, entries of one map, and rounds of one `for`: ten times the machines of the
+/// largest cluster that Kit was measured with.
+pub(crate) const MAX_ELEMENTS: usize = 100_000;
+
+/// Bytes of one text that is put together: what a cloud takes as user data is a quarter of it.
+pub(crate) const MAX_TEXT_BYTES: usize = 64 << 10;
+
+/// What the evaluation may take for granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Parameters may be awaited.
+    Check,
+    /// Parameters without a value are errors.
+    Compile,
+}
+
+/// A parameter that was given.
+#[derive(Debug, Clone)]
+pub(crate) struct GivenParam {
+    pub(crate) value: Value,
+    pub(crate) span: Span,
+}
+
+/// Where a definition is on its way to a value.
+#[derive(Debug, Clone)]
+pub(crate) enum Slot {
+    New,
+    Open,
+    Done(Value),
+    /// The last call of a function: requires call the same one with the same arguments again and again.
+    LastCall(Rc<(Vec<Value>, Value)>),
+}
+
+/// Computes the values of a program.
+pub(crate) struct Evaluator<'a> {
+    pub(crate) program: &'a Program,
+    pub(crate) checked: &'a Checked,
+    pub(crate) report: &'a mut Report,
+    pub(crate) mode: Mode,
+    /// Given parameters by the index of their definition.
+    pub(crate) params: &'a BTreeMap<u32, GivenParam>,
+    /// Answered lookups by key; none while none may be used.
+    pub(crate) answers: Option<&'a BTreeMap<String, kit_graph::Value>>,
+    /// The lookups that the program makes, by key.
+    pub(crate) lookups: IndexMap<String, PendingLookup>,
+    pub(crate) slots: Vec<Vec<Slot>>,
+    pub(crate) groups: IndexMap<DefRef, GroupState<'a>>,
+    /// Variables of the bodies being evaluated; `base` is where the innermost begins.
+    pub(crate) stack: Vec<Value>,
+    pub(crate) base: usize,
+    /// Defaults of fields, by expression: they are constants.
+    defaults: IndexMap<(u16, ExprId), Value, std::hash::BuildHasherDefault<rustc_hash::FxHasher>>,
+    /// Places that values came from and that are no expressions.
+    pub(crate) places: Vec<Span>,
+    /// Room for a member's own fields, used again for each.
+    pub(crate) scratch: Vec<Value>,
+    steps: u64,
+    depth: u32,
+}
+
+impl<'a> Evaluator<'a> {
+    pub(crate) fn new(
+        program: &'a Program,
+        checked: &'a Checked,
+        report: &'a mut Report,
+        mode: Mode,
+        params: &'a BTreeMap<u32, GivenParam>,
+        answers: Option<&'a BTreeMap<String, kit_graph::Value>>,
+    ) -> Self {
+        let slots = program.modules.iter().map(|module| vec![Slot::New; module.defs.len()]).collect();
+        Self {
+            program,
+            checked,
+            report,
+            mode,
+            params,
+            answers,
+            lookups: IndexMap::new(),
+            slots,
+            groups: IndexMap::new(),
+            stack: Vec::new(),
+            base: 0,
+            defaults: IndexMap::default(),
+            places: Vec::new(),
+            scratch: Vec::new(),
+            steps: 0,
+            depth: 0,
+        }
+    }
+
+    /// The value of an expression.
+    pub(crate) fn eval(&mut self, module: u16, expr: ExprId) -> Value {
+        let origin = Origin::expr(module, expr);
+        if self.checked.is_wrong(module, expr) {
+            return Value::new(Data::Error, origin);
+        }
+        self.steps += 1;
+        if self.steps >= MAX_STEPS || self.depth >= MAX_DEPENDENCY_DEPTH {
+            return self.out_of_bounds(module, expr);
+        }
+        self.depth += 1;
+        let value = self.eval_inner(module, expr, origin);
+        self.depth -= 1;
+        value
+    }
+
+    #[cold]
+    fn out_of_bounds(&mut self, module: u16, expr: ExprId) -> Value {
+        // Once is enough: all that is left of the work ends here too.
+        if self.steps <= MAX_STEPS {
+            let span = self.program.expr_span(module, expr);
+            let steps = self.steps >= MAX_STEPS;
+            self.report.error(codes::TOO_MUCH, span, || {
+                if steps {
+                    format!("the file takes more than {MAX_STEPS} steps to work out: it repeats too much")
+                } else {
+                    format!("definitions lead into each other more than {MAX_DEPENDENCY_DEPTH} levels deep")
+                }
+            });
+        }
+        Value::new(Data::Error, Origin::expr(module, expr))
+    }
+
+    /// Reports that an expression has no value.
+    pub(crate) fn fail(
+        &mut self,
+        code: Code,
+        module: u16,
+        expr: ExprId,
+        message: impl FnOnce() -> String,
+        help: Option<&str>,
+    ) -> Value {
+        let span = self.program.expr_span(module, expr);
+        self.report.push(|_| Diagnostic::error(code, span, message()).maybe_help(help.map(str::to_owned)));
+        Value::new(Data::Error, Origin::expr(module, expr))
+    }
+
+    /// The value of a parameter, constant or resource. For a resource it is the description, or a map of them.
+    pub(crate) fn def_value(&mut self, def: DefRef) -> Value {
+        match &self.slots[def.module as usize][def.index as usize] {
+            Slot::Done(value) => return value.clone(),
+            Slot::Open => {
+                let span = self.program.def_span(def);
+                let name = self.program.path_of(def);
+                self.report
+                    .error(codes::CYCLE, span, || format!("`{name}` is defined by itself, directly or through others"));
+                return Value::new(Data::Error, Self::def_origin(def));
+            }
+            Slot::New | Slot::LastCall(_) => {}
+        }
+        self.slots[def.module as usize][def.index as usize] = Slot::Open;
+        let outer = std::mem::replace(&mut self.base, self.stack.len());
+        let value = self.compute_def(def);
+        self.stack.truncate(self.base);
+        self.base = outer;
+        self.slots[def.module as usize][def.index as usize] = Slot::Done(value.clone());
+        value
+    }
+
+    /// The origin of what a definition as a whole decides.
+    pub(crate) fn def_origin(def: DefRef) -> Origin {
+        Origin { kind: OriginKind::Def, module: def.module, index: def.index }
+    }
+
+    fn compute_def(&mut self, def: DefRef) -> Value {
+        let program = self.program;
+        match &program.def(def).kind {
+            DefKind::Param { ty, default, refinement } => {
+                if let Some(given) = self.params.get(&def.index).filter(|_| def.module == 0) {
+                    let blame =
+                        Blame { mismatch: codes::PARAM_TYPE, refinement: codes::PARAM_REFINED, span: Some(given.span) };
+                    let value = self.conform(given.value.clone(), ty, &blame);
+                    return self.refined(value, refinement.as_ref(), &blame, program.names.text(program.def(def).name));
+                }
+                if let crate::types::Ty::Secret(_) = program.strip(ty) {
+                    let name = program.names.shared(program.def(def).name);
+                    if default.is_none() && self.mode == Mode::Check {
+                        return Value::new(Data::Awaited(Awaited::Param(def)), Self::def_origin(def));
+                    }
+                    if default.is_some() {
+                        return Value::new(
+                            Data::Opaque(Rc::new(crate::value::Opaque::Secret(name))),
+                            Self::def_origin(def),
+                        );
+                    }
+                }
+                match default {
+                    Some(default) => {
+                        let value = self.eval(def.module, *default);
+                        let blame = Blame::default();
+                        let value = self.conform(value, ty, &blame);
+                        let value =
+                            self.refined(value, refinement.as_ref(), &blame, program.names.text(program.def(def).name));
+                        self.as_default(value)
+                    }
+                    None if self.mode == Mode::Check => {
+                        Value::new(Data::Awaited(Awaited::Param(def)), Self::def_origin(def))
+                    }
+                    None => {
+                        let name = program.names.text(program.def(def).name);
+                        let shown = program.show(ty);
+                        let span = program.def_span(def);
+                        self.report.push(|_| {
+                            Diagnostic::error(codes::PARAM_MISSING, span, format!("the parameter `{name}` was not given"))
+                                .with_help(format!("give it with --set {name}=… ({shown}), in a file with --params, or give it a default here"))
+                        });
+                        Value::new(Data::Error, Self::def_origin(def))
+                    }
+                }
+            }
+            DefKind::Let { ty, value } => {
+                let value = self.eval(def.module, *value);
+                match ty {
+                    Some(ty) => self.conform(value, ty, &Blame::default()),
+                    None => value,
+                }
+            }
+            DefKind::Resource { value } => self.eval(def.module, *value),
+            _ => Value::new(Data::Error, Self::def_origin(def)),
+        }
+    }
+
+    /// Marks a value as coming from a default; what it refers to keeps its own origin.
+    pub(crate) fn as_default(&self, mut value: Value) -> Value {
+        if value.origin.kind == OriginKind::Expr {
+            value.origin.kind = OriginKind::Default;
+        }
+        value
+    }
+
+    /// The default of a field, which is a constant.
+    pub(crate) fn field_default(&mut self, default: crate::hir::ExprRef, ty: &crate::types::Ty) -> Value {
+        let key = (default.module, default.expr);
+        if let Some(value) = self.defaults.get(&key) {
+            return value.clone();
+        }
+        let outer = std::mem::replace(&mut self.base, self.stack.len());
+        let value = self.eval(default.module, default.expr);
+        self.base = outer;
+        let value = self.conform(value, ty, &Blame::default());
+        let value = self.as_default(value);
+        self.defaults.insert(key, value.clone());
+        value
+    }
+
+    /// A value that has to satisfy `where … else "…"`.
+    pub(crate) fn refined(
+        &mut self,
+        value: Value,
+        refinement: Option<&Refinement>,
+        blame: &Blame,
+        subject: &str,
+    ) -> Value {
+        let Some(refinement) = refinement else { return value };
+        if value.first_unsettled().is_some() || value.has_opaque() || matches!(value.data, Data::None) {
+            return value;
+        }
+        let outer = std::mem::replace(&mut self.base, self.stack.len());
+        self.stack.push(value.clone());
+        let verdict = self.eval(refinement.module, refinement.condition);
+        let failed = matches!(verdict.data, Data::Bool(false));
+        let message = match (failed, refinement.message) {
+            (true, Some(message)) => match self.eval(refinement.module, message).data {
+                Data::Str(text) => text.to_string(),
+                _ => String::new(),
+            },
+            _ => String::new(),
+        };
+        self.stack.truncate(self.base);
+        self.base = outer;
+        if !failed {
+            return value;
+        }
+        let span = blame.span.unwrap_or_else(|| self.origin_span(value.origin));
+        let declared = self.program.span(refinement.module, refinement.span);
+        let shown = show_value(self.program, &value);
+        let own = refinement.module == 0;
+        self.report.push(|_| {
+            let subject = if subject.is_empty() { shown } else { format!("`{subject}` is {shown}") };
+            let text = if message.is_empty() { "which is not allowed".to_owned() } else { message };
+            Diagnostic::error(blame.refinement, span, format!("{subject}: {text}"))
+                .maybe_label(own.then(|| (declared, "allowed is what satisfies this".to_owned())))
+        });
+        Value::new(Data::Error, value.origin)
+    }
+
+    /// The place that a value came from.
+    pub(crate) fn origin_span(&self, origin: Origin) -> Span {
+        match origin.kind {
+            OriginKind::Param => match self.params.get(&origin.index) {
+                Some(given) => given.span,
+                None => self.program.def_span(DefRef { module: origin.module, index: origin.index }),
+            },
+            OriginKind::Place => self.places.get(origin.index as usize).copied().unwrap_or_default(),
+            OriginKind::Def => self.program.def_span(DefRef { module: origin.module, index: origin.index }),
+            OriginKind::Expr | OriginKind::Default | OriginKind::Lookup => {
+                self.program.expr_span(origin.module, ExprId(origin.index))
+            }
+        }
+    }
+
+    /// Whether a value came from what the operator wrote, not from the standard library.
+    pub(crate) fn is_own(&self, origin: Origin) -> bool {
+        origin.module == 0
+    }
+
+    /// Why a value is awaited, in words.
+    pub(crate) fn awaited_words(&self, awaited: Awaited) -> String {
+        match awaited {
+            Awaited::Param(def) => format!("the parameter `{}`", self.program.path_of(def)),
+            Awaited::Lookup(module, expr) => match self.program.expr(module, expr) {
+                crate::hir::Expr::Meta(path, _) => format!("`meta.{}`", self.program.meta_name(path)),
+                _ => "a lookup".to_owned(),
+            },
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Values as a type takes them: records completed by defaults and made descriptions, refinements checked.
+
+use std::rc::Rc;
+
+use kit_lang::{Code, Diagnostic, Span};
+
+use super::Evaluator;
+use super::text::show_value;
+use crate::check::with_article;
+use crate::codes;
+use crate::hir::{DefKind, DefRef};
+use crate::report::{DiagnosticExt as _, listed};
+use crate::types::{Lit, RecordTy, Ty};
+use crate::value::{Data, Description, Value, ValueMap};
+
+/// Whom to blame for a value that does not fit: its own origin, or a place outside the file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Blame {
+    pub(crate) mismatch: Code,
+    pub(crate) refinement: Code,
+    pub(crate) span: Option<Span>,
+}
+
+impl Default for Blame {
+    fn default() -> Self {
+        Self { mismatch: codes::MISMATCH, refinement: codes::REFINEMENT, span: None }
+    }
+}
+
+impl Evaluator<'_> {
+    /// The value as the type takes it; an error is reported and gives an error.
+    pub(crate) fn conform(&mut self, value: Value, ty: &Ty, blame: &Blame) -> Value {
+        if matches!(value.data, Data::Error | Data::Awaited(_) | Data::Opaque(_) | Data::Missing) {
+            return value;
+        }
+        let program = self.program;
+        match (ty, &value.data) {
+            (Ty::Alias(def), _) => {
+                let DefKind::Type { ty, refinement } = &program.def(*def).kind else { return value };
+                let value = self.conform(value, ty, blame);
+                self.refined(value, refinement.as_ref(), blame, "")
+            }
+            (Ty::Error | Ty::Any, _) | (Ty::Opt(_) | Ty::None, Data::None) => value,
+            (Ty::Opt(inner), _) => self.conform(value, inner, blame),
+            (Ty::Secret(inner), _) => self.conform(value, inner, blame),
+            (Ty::Bool, Data::Bool(_))
+            | (Ty::Int, Data::Int(_))
+            | (Ty::Str, Data::Str(_))
+            | (Ty::Ip, Data::Ip(_))
+            | (Ty::Cidr, Data::Cidr(_))
+            | (Ty::Bytes, Data::Bytes(_))
+            | (Ty::Duration, Data::Duration(_))
+            | (Ty::Percent, Data::Percent(_))
+            | (Ty::Ref(_) | Ty::Group(_) | Ty::Members(_) | Ty::Member(_), Data::Thing(_)) => value,
+            (Ty::Lit(Lit::Str(wanted)), Data::Str(text)) if wanted == text => value,
+            (Ty::Lit(Lit::Int(wanted)), Data::Int(number)) if wanted == number => value,
+            (Ty::List(element), Data::List(items)) => {
+                if !program.needs_conform(element) {
+                    return value;
+                }
+                let items = items.clone();
+                let items = items.iter().map(|item| self.conform(item.clone(), element, blame)).collect();
+                Value::new(Data::List(Rc::new(items)), value.origin)
+            }
+            (Ty::List(element), Data::Range(..)) if matches!(**element, Ty::Int | Ty::Error) => value,
+            (Ty::Map(of), Data::Record(fields)) => {
+                let fields = fields.clone();
+                let mut entries = ValueMap::default();
+                for (name, field) in fields.iter() {
+                    let field = self.conform(field.clone(), of, blame);
+                    entries.insert(program.names.shared(*name), field);
+                }
+                Value::new(Data::Map(Rc::new(entries)), value.origin)
+            }
+            (Ty::Map(of), Data::Map(entries)) => {
+                if !program.needs_conform(of) {
+                    return value;
+                }
+                let entries = entries.clone();
+                let entries =
+                    entries.iter().map(|(key, entry)| (key.clone(), self.conform(entry.clone(), of, blame))).collect();
+                Value::new(Data::Map(Rc::new(entries)), value.origin)
+            }
+            (Ty::Record(record), Data::Record(_)) => self.conform_record(value, record, blame),
+            (Ty::Desc(def), Data::Record(_)) => self.describe(value, *def, blame),
+            (Ty::Desc(def), Data::Description(description)) if description.def == *def => {
+                let description = description.clone();
+                self.complete(&description.fields, *def, value.origin, None);
+                value
+            }
+            (Ty::Union(alternatives), _) => {
+                let hit = alternatives.iter().find(|one| self.is_of(&value, one));
+                match hit {
+                    Some(one) => self.conform(value, one, blame),
+                    None => self.unfit(&value, ty, blame),
+                }
+            }
+            _ => self.unfit(&value, ty, blame),
+        }
+    }
+
+    /// Whether a single value is of a type of a union, its refinement aside.
+    fn is_of(&self, value: &Value, ty: &Ty) -> bool {
+        match (self.program.strip(ty), &value.data) {
+            (Ty::Bool, Data::Bool(_))
+            | (Ty::Int, Data::Int(_))
+            | (Ty::Str, Data::Str(_))
+            | (Ty::Ip, Data::Ip(_))
+            | (Ty::Cidr, Data::Cidr(_))
+            | (Ty::Bytes, Data::Bytes(_))
+            | (Ty::Duration, Data::Duration(_))
+            | (Ty::Percent, Data::Percent(_)) => true,
+            (Ty::Lit(Lit::Str(wanted)), Data::Str(text)) => wanted == text,
+            (Ty::Lit(Lit::Int(wanted)), Data::Int(number)) => wanted == number,
+            (Ty::Union(alternatives), _) => alternatives.iter().any(|one| self.is_of(value, one)),
+            _ => false,
+        }
+    }
+
+    /// Reports a value that does not fit. The checker has found these in the file already, so this speaks
+    /// of what came from outside.
+    fn unfit(&mut self, value: &Value, ty: &Ty, blame: &Blame) -> Value {
+        let program = self.program;
+        let span = blame.span.unwrap_or_else(|| self.origin_span(value.origin));
+        let shown = show_value(program, value);
+        let allowed = crate::check::literal_texts(program, ty);
+        self.report.push(|suggester| {
+            let wanted = program.show(ty);
+            let text = match &value.data {
+                Data::Str(text) => text.to_string(),
+                _ => shown.clone(),
+            };
+            let (message, help) = if allowed.is_empty() {
+                (format!("{shown} is not {}", with_article(&wanted)), None)
+            } else {
+                let near = suggester.nearest(&text, allowed.iter().map(String::as_str));
+                let help = match near {
+                    Some(near) => format!("did you mean {near}?"),
+                    None => format!("it is one of {}", listed(allowed.iter().map(String::as_str), "or")),
+                };
+                (format!("{shown} is not one of the allowed values"), Some(help))
+            };
+            Diagnostic::error(blame.mismatch, span, message).maybe_help(help)
+        });
+        Value::new(Data::Error, value.origin)
+    }
+
+    /// A record with the fields of its type, in their order.
+    fn conform_record(&mut self, value: Value, record: &RecordTy, blame: &Blame) -> Value {
+        let Data::Record(given) = &value.data else { return value };
+        let given = given.clone();
+        let program = self.program;
+        let mut fields = Vec::with_capacity(record.fields.len());
+        for field in &record.fields {
+            let found = given.iter().find(|(name, _)| *name == field.name).map(|(_, value)| value.clone());
+            let conformed = match (found, field.default) {
+                (Some(found), _) => {
+                    let found = self.conform(found, &field.ty, blame);
+                    self.refined(found, field.refinement.as_ref(), blame, program.names.text(field.name))
+                }
+                (None, Some(default)) => self.field_default(default, &field.ty),
+                (None, None) if matches!(field.ty, Ty::Opt(_)) => Value::new(Data::None, value.origin),
+                (None, None) => {
+                    let span = blame.span.unwrap_or_else(|| self.origin_span(value.origin));
+                    let name = program.names.text(field.name);
+                    self.report.error(codes::MISSING_FIELD, span, || format!("this record lacks `{name}`"));
+                    Value::new(Data::Error, value.origin)
+                }
+            };
+            fields.push((field.name, conformed));
+        }
+        if let Some((unknown, _)) = given.iter().find(|(name, _)| record.field(*name).is_none()) {
+            let span = blame.span.unwrap_or_else(|| self.origin_span(value.origin));
+            let text = program.names.text(*unknown);
+            self.report.push(|suggester| {
+                let known = || record.fields.iter().map(|field| program.names.text(field.name));
+                let help = suggester
+                    .did_you_mean(text, known())
+                    .unwrap_or_else(|| format!("it has {}", listed(known(), "and")));
+                Diagnostic::error(codes::UNKNOWN_FIELD, span, format!("this record has no field `{text}`"))
+                    .with_help(help)
+            });
+        }
+        Value::new(Data::Record(Rc::new(fields)), value.origin)
+    }
+
+    /// A record where a description is wanted.
+    fn describe(&mut self, value: Value, def: DefRef, _blame: &Blame) -> Value {
+        let Data::Record(given) = &value.data else { return value };
+        let given = given.clone();
+        let schema = self.program.schema(def);
+        let mut fields = vec![Value::new(Data::Missing, value.origin); schema.fields.len()];
+        for (name, found) in given.iter() {
+            let Some(position) = schema.position(*name) else { continue };
+            fields[position] = self.field_value(found.clone(), &schema.fields[position]);
+        }
+        self.fill_defaults(def, &mut fields, value.origin);
+        self.complete(&fields, def, value.origin, None);
+        Value::new(Data::Description(Rc::new(Description { def, fields })), value.origin)
+    }
+}

@@ -1,0 +1,327 @@
+//! Declarations as things: resources, groups and their members, with the rules that hold for them.
+
+mod groups;
+mod requires;
+mod rules;
+
+use std::rc::Rc;
+
+use indexmap::IndexMap;
+use kit_lang::{Diagnostic, Span};
+
+use crate::codes;
+use crate::eval::Evaluator;
+use crate::hir::{DefKind, DefRef, Item, MemberDecl};
+use crate::names::Name;
+use crate::report::DiagnosticExt as _;
+use crate::value::{Awaited, Data, Origin, OriginKind, Value};
+
+/// A group while it is expanded.
+#[derive(Debug, Default)]
+pub(crate) struct GroupState<'a> {
+    machine: Option<Value>,
+    count: Option<Value>,
+    population: Option<Result<Rc<Population<'a>>, Value>>,
+    members: Vec<MemberSlot>,
+    /// The population is being worked out.
+    open: bool,
+    /// The role's fields, in the order of its schema.
+    pub(crate) role: Vec<Value>,
+}
+
+/// The members of a group before their fields are worked out.
+#[derive(Debug, Default)]
+pub(crate) struct Population<'a> {
+    pub(crate) entries: Vec<Entry<'a>>,
+    by_id: IndexMap<Rc<str>, u32, std::hash::BuildHasherDefault<rustc_hash::FxHasher>>,
+}
+
+/// A member before its fields are worked out.
+#[derive(Debug)]
+pub(crate) struct Entry<'a> {
+    pub(crate) id: Rc<str>,
+    pub(crate) decl: &'a MemberDecl,
+    /// The variables of the `for`s around it.
+    env: Option<Rc<[Value]>>,
+}
+
+#[derive(Debug, Clone)]
+enum MemberSlot {
+    New,
+    Open,
+    Done(Rc<MemberValue>),
+}
+
+/// A member's fields.
+#[derive(Debug)]
+pub(crate) struct MemberValue {
+    pub(crate) ip: Value,
+    pub(crate) volume: Value,
+    /// Fields of the machine that differ from the group's, by position in the schema.
+    pub(crate) overrides: Vec<(usize, Value)>,
+}
+
+/// What the file's cluster asks for, with everything worked out.
+#[derive(Debug, Default)]
+pub(crate) struct Expanded {
+    pub(crate) name: Option<Value>,
+    pub(crate) provider: Option<Value>,
+    pub(crate) leader: Option<DefRef>,
+    pub(crate) outputs: Vec<(Name, Value)>,
+}
+
+impl<'a> Evaluator<'a> {
+    /// Works out all that a file declares and checks it.
+    pub(crate) fn expand(&mut self) -> Expanded {
+        let program = self.program;
+        let module = program.module(0);
+        let count = u32::try_from(module.defs.len()).unwrap_or(u32::MAX);
+        let expanded = self.cluster();
+        for index in 0..count {
+            let def = DefRef { module: 0, index };
+            match &program.def(def).kind {
+                DefKind::Param { .. } | DefKind::Let { .. } => {
+                    self.def_value(def);
+                }
+                DefKind::Resource { .. } => self.resource(def, expanded.provider.as_ref()),
+                DefKind::Group { .. } => self.group(def, expanded.provider.as_ref()),
+                _ => {}
+            }
+        }
+        self.addresses_used_twice();
+        for item in &module.requires {
+            // A condition that waits is asked again when its parts are known.
+            let _ = self.requires(0, std::slice::from_ref(item), &[], None);
+        }
+        let mut expanded = expanded;
+        for output in &module.outputs {
+            let value = self.eval(0, output.value);
+            expanded.outputs.push((output.name, value));
+        }
+        expanded
+    }
+
+    fn cluster(&mut self) -> Expanded {
+        let program = self.program;
+        let module = program.module(0);
+        let mut expanded = Expanded::default();
+        let Some(cluster) = module.clusters.first() else {
+            let span = Span { source: module.source, start: 0, end: 0 };
+            self.report.push(|_| {
+                Diagnostic::error(codes::CLUSTER_COUNT, span, "the file has no `cluster`")
+                    .with_help("add `cluster { name = \"…\", provider = sim.Provider {}, leader = managers }`")
+            });
+            return expanded;
+        };
+        let first = program.span(0, cluster.span);
+        for second in module.clusters.iter().skip(1) {
+            let span = program.span(0, second.span);
+            self.report.push(|_| {
+                Diagnostic::error(
+                    codes::CLUSTER_COUNT,
+                    keyword(span, "cluster"),
+                    "a second `cluster`: a file describes one",
+                )
+                .with_label(keyword(first, "cluster"), "the first is here")
+            });
+        }
+        for item in &cluster.items {
+            let Item::Field { name, value, .. } = item else { continue };
+            let found = self.eval(0, *value);
+            match program.names.text(*name) {
+                "name" => {
+                    if let Some(found) = self.known_early(&found, 0, *value, "the name of the cluster") {
+                        self.cluster_name(&found);
+                        expanded.name = Some(found);
+                    } else {
+                        expanded.name = Some(found);
+                    }
+                }
+                "provider" => {
+                    if let Data::Description(description) = &found.data {
+                        let description = description.clone();
+                        self.complete(&description.fields, description.def, found.origin, None);
+                    }
+                    expanded.provider = Some(found);
+                }
+                "leader" => {
+                    if let Data::Thing(thing) = found.data {
+                        expanded.leader = Some(thing.def);
+                        self.leader(thing.def, program.expr_span(0, *value));
+                    }
+                }
+                _ => {}
+            }
+        }
+        for (field, wanted) in [("name", "name = \"demo\""), ("provider", "provider = sim.Provider {}")] {
+            let given = cluster
+                .items
+                .iter()
+                .any(|item| matches!(item, Item::Field { name, .. } if program.names.text(*name) == field));
+            if !given {
+                self.report.push(|_| {
+                    Diagnostic::error(
+                        codes::MISSING_FIELD,
+                        keyword(first, "cluster"),
+                        format!("the cluster lacks `{field}`"),
+                    )
+                    .with_help(format!("add {wanted}"))
+                });
+            }
+        }
+        expanded
+    }
+
+    /// The group that leads has members: those vote and come back.
+    fn leader(&mut self, def: DefRef, span: Span) {
+        let Ok(population) = self.population(def) else { return };
+        if !population.entries.is_empty() || self.count_field(def).is_none() {
+            return;
+        }
+        let name = self.program.path_of(def);
+        let declared = self.program.def_span(def);
+        self.report.push(|_| {
+            Diagnostic::error(
+                codes::BAD_LEADER,
+                span,
+                format!("`{name}` cannot lead: it has a count, and who leads must keep its name"),
+            )
+            .with_label(declared, "this group has no members")
+            .with_help("give that group members, each with an ip and a volume")
+        });
+    }
+
+    fn cluster_name(&mut self, value: &Value) {
+        /// What fits into tags and host names of each provider, with room for a member's ID.
+        const MAX_CLUSTER_NAME: usize = 40;
+        let Data::Str(text) = &value.data else { return };
+        if is_label(text, MAX_CLUSTER_NAME) {
+            return;
+        }
+        let span = self.origin_span(value.origin);
+        self.report.push(|_| {
+            Diagnostic::error(codes::BAD_NAME, span, format!("{text:?} cannot be the name of a cluster"))
+                .with_help(format!("up to {MAX_CLUSTER_NAME} lower-case letters, digits and hyphens, beginning with a letter: it becomes part of host names and tags"))
+        });
+    }
+
+    fn resource(&mut self, def: DefRef, provider: Option<&Value>) {
+        let value = self.def_value(def);
+        match &value.data {
+            Data::Description(description) => {
+                let description = description.clone();
+                self.same_provider(description.def, value.origin, provider);
+                self.complete(&description.fields, description.def, value.origin, None);
+            }
+            Data::Map(entries) => {
+                for (key, entry) in entries.clone().iter() {
+                    self.resource_key(key, entry.origin);
+                    if let Data::Description(description) = &entry.data {
+                        self.same_provider(description.def, entry.origin, provider);
+                        self.complete(&description.fields, description.def, entry.origin, None);
+                    }
+                }
+            }
+            Data::Awaited(Awaited::Lookup(..)) | Data::Opaque(_) => {
+                if let DefKind::Resource { value: expr } = self.program.def(def).kind {
+                    self.known_early(&value, 0, expr, "which resources there are");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn resource_key(&mut self, key: &str, origin: Origin) {
+        if !is_label(key, MAX_ID_BYTES) {
+            let span = self.origin_span(origin);
+            self.report.push(|_| {
+                Diagnostic::error(codes::BAD_NAME, span, format!("{key:?} cannot be the key of a resource"))
+                    .with_help("lower-case letters, digits and hyphens, beginning with a letter: it becomes part of the resource's address")
+            });
+        }
+    }
+
+    /// A thing of the cluster's provider, not of another's.
+    fn same_provider(&mut self, def: DefRef, origin: Origin, provider: Option<&Value>) {
+        let Some(provider) = provider else { return };
+        let Data::Description(description) = &provider.data else { return };
+        if description.def.module == def.module {
+            return;
+        }
+        let (thing, cluster) = (self.program.path_of(def), self.program.path_of(description.def));
+        let (span, label) = (self.origin_span(origin), self.origin_span(provider.origin));
+        self.report.push(|_| {
+            Diagnostic::error(
+                codes::FOREIGN_PROVIDER,
+                span,
+                format!("a {thing} cannot stand in a cluster of {cluster}"),
+            )
+            .with_label(label, format!("the cluster's provider is {cluster}"))
+            .with_help("a cluster stands at one provider")
+        });
+    }
+
+    /// A value that names or counts things: it has to be known before anything is looked up or made.
+    /// None if it is not known; if it never can be, that is reported.
+    pub(crate) fn known_early(
+        &mut self,
+        value: &Value,
+        module: u16,
+        expr: crate::hir::ExprId,
+        what: &str,
+    ) -> Option<Value> {
+        let open = match value.first_unsettled() {
+            Some(open) => Some(open.clone()),
+            None => None,
+        };
+        let because = match open.as_ref().map(|open| &open.data) {
+            None if value.has_opaque() => "a value that is known only at run time".to_owned(),
+            None => return Some(value.clone()),
+            Some(Data::Awaited(awaited @ Awaited::Lookup(..))) => {
+                format!("{}, which is looked up later", self.awaited_words(*awaited))
+            }
+            Some(_) => return None,
+        };
+        let span = self.program.expr_span(module, expr);
+        let label = match open.map(|open| open.data) {
+            Some(Data::Awaited(Awaited::Lookup(module, lookup))) => {
+                let at = self.program.expr_span(module, lookup);
+                (at != span).then(|| (at, "this is looked up".to_owned()))
+            }
+            _ => None,
+        };
+        self.report.push(|_| {
+            Diagnostic::error(
+                codes::NEEDED_EARLIER,
+                span,
+                format!("{what} must be known before anything is looked up or made, and depends on {because}"),
+            )
+            .maybe_label(label)
+            .with_help("take it from a parameter or write it down")
+        });
+        None
+    }
+
+    /// An origin for a place that is no expression.
+    pub(crate) fn place_origin(&mut self, span: Span) -> Origin {
+        let index = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
+        self.places.push(span);
+        Origin { kind: OriginKind::Place, module: 0, index }
+    }
+}
+
+/// Bytes of a member's ID or a resource's key: with the cluster's name it makes a host name, of 63 bytes at most.
+pub(crate) const MAX_ID_BYTES: usize = 40;
+
+/// Lower-case letters, digits and hyphens, as host names want it.
+pub(crate) fn is_label(text: &str, max_bytes: usize) -> bool {
+    text.len() <= max_bytes
+        && text.starts_with(|first: char| first.is_ascii_lowercase())
+        && !text.ends_with('-')
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_'))
+}
+
+/// The part of a block's place that is its keyword.
+fn keyword(span: Span, word: &str) -> Span {
+    Span { end: span.start + u32::try_from(word.len()).unwrap_or(0), ..span }
+}

@@ -1,0 +1,500 @@
+//! The program with its names resolved: compact, without trivia, each expression a number.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use indexmap::IndexMap;
+use ipnet::IpNet;
+use kit_lang::{SourceId, Span};
+
+use crate::names::{Name, Names};
+use crate::types::{RecordTy, Ty};
+
+/// A definition: which module, and which of its definitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct DefRef {
+    pub(crate) module: u16,
+    pub(crate) index: u32,
+}
+
+/// An expression of a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ExprId(pub(crate) u32);
+
+/// An expression of any module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ExprRef {
+    pub(crate) module: u16,
+    pub(crate) expr: ExprId,
+}
+
+/// Bytes `start..end` of the module's source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TextSpan {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+/// All modules of a compilation.
+#[derive(Debug, Default)]
+pub(crate) struct Program {
+    pub(crate) names: Names,
+    pub(crate) modules: Vec<Module>,
+}
+
+/// One file.
+#[derive(Debug)]
+pub(crate) struct Module {
+    pub(crate) source: SourceId,
+    /// The name that others reach it by; empty for the user's file.
+    pub(crate) name: Rc<str>,
+    pub(crate) exprs: Vec<Expr>,
+    pub(crate) spans: Vec<TextSpan>,
+    pub(crate) defs: Vec<Def>,
+    pub(crate) by_name: IndexMap<Name, Binding, std::hash::BuildHasherDefault<rustc_hash::FxHasher>>,
+    pub(crate) clusters: Vec<Cluster>,
+    /// `require` at the top level, perhaps within `for` and `if`.
+    pub(crate) requires: Vec<Item>,
+    pub(crate) outputs: Vec<Output>,
+    pub(crate) metadata: Vec<MetaEntry>,
+}
+
+impl Module {
+    /// A file of which nothing is read yet.
+    pub(crate) fn empty(source: SourceId, name: Rc<str>) -> Self {
+        Self {
+            source,
+            name,
+            exprs: Vec::new(),
+            spans: Vec::new(),
+            defs: Vec::new(),
+            by_name: IndexMap::default(),
+            clusters: Vec::new(),
+            requires: Vec::new(),
+            outputs: Vec::new(),
+            metadata: Vec::new(),
+        }
+    }
+}
+
+/// What a name of the top level stands for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Binding {
+    Def(u32),
+    /// A module that was used; none if it could not be found, which was reported.
+    Module(Option<u16>, TextSpan),
+}
+
+/// A definition of the top level.
+#[derive(Debug)]
+pub(crate) struct Def {
+    pub(crate) name: Name,
+    pub(crate) name_span: TextSpan,
+    pub(crate) kind: DefKind,
+}
+
+/// What a definition is.
+#[derive(Debug)]
+pub(crate) enum DefKind {
+    Param {
+        ty: Ty,
+        default: Option<ExprId>,
+        refinement: Option<Refinement>,
+    },
+    Let {
+        ty: Option<Ty>,
+        value: ExprId,
+    },
+    Type {
+        ty: Ty,
+        refinement: Option<Refinement>,
+    },
+    Fn {
+        params: Vec<FnParam>,
+        ret: Option<Ty>,
+        body: ExprId,
+    },
+    Resource {
+        value: ExprId,
+    },
+    Group {
+        role: Option<DefRef>,
+        role_span: TextSpan,
+        items: Vec<Item>,
+    },
+    ExternResource {
+        schema: RecordTy,
+        requires: Vec<Item>,
+    },
+    ExternRole {
+        schema: RecordTy,
+        requires: Vec<Item>,
+    },
+    /// A declaration that was refused with an error; what uses its name stays silent.
+    Refused,
+}
+
+/// A parameter of a function.
+#[derive(Debug)]
+pub(crate) struct FnParam {
+    pub(crate) name: Name,
+    pub(crate) ty: Ty,
+    pub(crate) default: Option<ExprId>,
+}
+
+/// `where condition else "message"`, with `it` in slot 0.
+#[derive(Clone, Debug)]
+pub(crate) struct Refinement {
+    pub(crate) module: u16,
+    pub(crate) condition: ExprId,
+    pub(crate) message: Option<ExprId>,
+    pub(crate) span: TextSpan,
+}
+
+/// The `cluster` block.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    pub(crate) span: TextSpan,
+    pub(crate) items: Vec<Item>,
+}
+
+/// `output name = value`.
+#[derive(Debug)]
+pub(crate) struct Output {
+    pub(crate) name: Name,
+    pub(crate) name_span: TextSpan,
+    pub(crate) value: ExprId,
+}
+
+/// What stands in braces or brackets.
+#[derive(Debug)]
+pub(crate) enum Item {
+    /// `name = value`
+    Field {
+        name: Name,
+        span: TextSpan,
+        value: ExprId,
+    },
+    /// `"key" = value`
+    Entry {
+        key: ExprId,
+        value: ExprId,
+    },
+    /// An element of a list.
+    Element(ExprId),
+    /// `member name { … }`
+    Member(Box<MemberDecl>),
+    /// `require condition else "message"`
+    Require(Box<RequireDecl>),
+    For(Box<ForItem>),
+    If(Box<IfItem>),
+}
+
+/// `member m1 { … }` or `member "m${n}" { … }`.
+#[derive(Debug)]
+pub(crate) struct MemberDecl {
+    pub(crate) id: MemberId,
+    pub(crate) span: TextSpan,
+    pub(crate) items: Vec<Item>,
+}
+
+/// The ID of a member.
+#[derive(Debug)]
+pub(crate) enum MemberId {
+    Name(Name),
+    Computed(ExprId),
+}
+
+/// `require condition else "message"`.
+#[derive(Debug)]
+pub(crate) struct RequireDecl {
+    pub(crate) condition: ExprId,
+    pub(crate) message: Option<ExprId>,
+}
+
+/// `for x in xs if c { … }`.
+#[derive(Debug)]
+pub(crate) struct ForItem {
+    /// The slot of the variable; of a pair, the key's, and the value's is the next.
+    pub(crate) slot: u32,
+    /// `for key, value in map`
+    pub(crate) pair: bool,
+    pub(crate) iterated: ExprId,
+    pub(crate) condition: Option<ExprId>,
+    pub(crate) items: Vec<Item>,
+}
+
+/// `if c { … }`.
+#[derive(Debug)]
+pub(crate) struct IfItem {
+    pub(crate) condition: ExprId,
+    pub(crate) items: Vec<Item>,
+}
+
+/// An entry of a tree of metadata.
+#[derive(Debug)]
+pub(crate) struct MetaEntry {
+    pub(crate) name: Name,
+    pub(crate) kind: MetaKind,
+}
+
+/// What an entry of metadata is.
+#[derive(Debug)]
+pub(crate) enum MetaKind {
+    Group(Vec<MetaEntry>),
+    Value { ambient: bool, params: Option<Vec<FnParam>>, ty: Ty },
+}
+
+/// A leaf of the metadata: which module declares it and the way through the tree.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct MetaPath {
+    pub(crate) module: u16,
+    pub(crate) indexes: Vec<u32>,
+}
+
+/// An operator between two values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BinaryOp {
+    Add,
+    Sub,
+    Mul,
+    Eq,
+    NotEq,
+    Less,
+    LessEq,
+    Greater,
+    GreaterEq,
+    And,
+    Or,
+    Coalesce,
+    In,
+    Range,
+}
+
+impl BinaryOp {
+    /// As it is written.
+    pub(crate) fn symbol(self) -> &'static str {
+        match self {
+            Self::Add => "+",
+            Self::Sub => "-",
+            Self::Mul => "*",
+            Self::Eq => "==",
+            Self::NotEq => "!=",
+            Self::Less => "<",
+            Self::LessEq => "<=",
+            Self::Greater => ">",
+            Self::GreaterEq => ">=",
+            Self::And => "&&",
+            Self::Or => "||",
+            Self::Coalesce => "??",
+            Self::In => "in",
+            Self::Range => "..=",
+        }
+    }
+}
+
+/// An operator before a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UnaryOp {
+    Not,
+    Negate,
+}
+
+/// A piece of a text with interpolations.
+#[derive(Debug)]
+pub(crate) enum Piece {
+    Text(Rc<str>),
+    Value(ExprId),
+}
+
+/// An arm of a `match`.
+#[derive(Debug)]
+pub(crate) struct Arm {
+    /// Alternatives; empty for `_`.
+    pub(crate) patterns: Vec<ExprId>,
+    pub(crate) span: TextSpan,
+    pub(crate) value: ExprId,
+}
+
+/// An expression.
+#[derive(Debug)]
+pub(crate) enum Expr {
+    /// Wrong, and reported.
+    Error,
+    None,
+    Bool(bool),
+    Int(i64),
+    Str(Rc<str>),
+    Ip(IpAddr),
+    Cidr(IpNet),
+    Bytes(i64),
+    Duration(i64),
+    Percent(i64),
+    Interpolation(Box<[Piece]>),
+    /// A variable of the body: the loop's, the function's argument, a field in a `require`.
+    Local(u32),
+    Def(DefRef),
+    Meta(Box<MetaPath>, Option<Box<[ExprId]>>),
+    Field {
+        base: ExprId,
+        name: Name,
+        name_start: u32,
+    },
+    Index {
+        base: ExprId,
+        index: ExprId,
+    },
+    CallFn {
+        function: DefRef,
+        args: Box<[ExprId]>,
+    },
+    CallMethod {
+        base: ExprId,
+        name: Name,
+        name_start: u32,
+        args: Box<[ExprId]>,
+    },
+    Unary {
+        op: UnaryOp,
+        operand: ExprId,
+    },
+    Binary {
+        op: BinaryOp,
+        left: ExprId,
+        right: ExprId,
+    },
+    With {
+        base: ExprId,
+        items: Box<[Item]>,
+    },
+    Record(Box<[Item]>),
+    Construct {
+        def: DefRef,
+        items: Box<[Item]>,
+    },
+    List(Box<[Item]>),
+    If {
+        condition: ExprId,
+        then: ExprId,
+        otherwise: ExprId,
+    },
+    Match {
+        value: ExprId,
+        arms: Box<[Arm]>,
+    },
+}
+
+impl Expr {
+    /// Written as it is, not computed.
+    pub(crate) fn is_literal(&self) -> bool {
+        matches!(
+            self,
+            Self::None
+                | Self::Bool(_)
+                | Self::Int(_)
+                | Self::Str(_)
+                | Self::Ip(_)
+                | Self::Cidr(_)
+                | Self::Bytes(_)
+                | Self::Duration(_)
+                | Self::Percent(_)
+                | Self::Record(_)
+                | Self::Construct { .. }
+                | Self::List(_)
+        )
+    }
+}
+
+/// Names that the compiler itself asks for.
+const OWN_NAMES: [&str; 8] = ["count", "id", "ip", "it", "machine", "members", "name", "volume"];
+
+impl Program {
+    /// No modules yet.
+    pub(crate) fn new() -> Self {
+        let mut program = Self::default();
+        for name in OWN_NAMES {
+            program.names.intern(name);
+        }
+        program
+    }
+
+    pub(crate) fn module(&self, module: u16) -> &Module {
+        &self.modules[module as usize]
+    }
+
+    pub(crate) fn def(&self, def: DefRef) -> &Def {
+        &self.module(def.module).defs[def.index as usize]
+    }
+
+    pub(crate) fn expr(&self, module: u16, expr: ExprId) -> &Expr {
+        &self.module(module).exprs[expr.0 as usize]
+    }
+
+    /// The place of an expression.
+    pub(crate) fn expr_span(&self, module: u16, expr: ExprId) -> Span {
+        self.span(module, self.module(module).spans[expr.0 as usize])
+    }
+
+    pub(crate) fn span(&self, module: u16, span: TextSpan) -> Span {
+        Span { source: self.module(module).source, start: span.start, end: span.end }
+    }
+
+    /// Where a definition's name stands.
+    pub(crate) fn def_span(&self, def: DefRef) -> Span {
+        self.span(def.module, self.def(def).name_span)
+    }
+
+    /// The name of a definition, with its module if that is not the user's file: `aws.Machine`.
+    pub(crate) fn path_of(&self, def: DefRef) -> String {
+        let module = self.module(def.module);
+        let name = self.names.text(self.def(def).name);
+        if module.name.is_empty() { name.to_owned() } else { format!("{}.{name}", module.name) }
+    }
+
+    /// The fields of an extern resource or role; none for what is neither.
+    pub(crate) fn schema(&self, def: DefRef) -> &RecordTy {
+        const EMPTY: &RecordTy = &RecordTy { fields: Vec::new() };
+        match &self.def(def).kind {
+            DefKind::ExternResource { schema, .. } | DefKind::ExternRole { schema, .. } => schema,
+            _ => EMPTY,
+        }
+    }
+
+    /// What an alias stands for.
+    pub(crate) fn alias_target(&self, def: DefRef) -> &Ty {
+        match &self.def(def).kind {
+            DefKind::Type { ty, .. } => ty,
+            _ => &Ty::Error,
+        }
+    }
+
+    /// A leaf of the metadata.
+    pub(crate) fn meta_entry(&self, path: &MetaPath) -> Option<&MetaEntry> {
+        let mut entries = &self.module(path.module).metadata;
+        let (last, groups) = path.indexes.split_last()?;
+        for index in groups {
+            match &entries.get(*index as usize)?.kind {
+                MetaKind::Group(inner) => entries = inner,
+                MetaKind::Value { .. } => return None,
+            }
+        }
+        entries.get(*last as usize)
+    }
+
+    /// The path of a leaf of the metadata, as it is written after `meta.`.
+    pub(crate) fn meta_name(&self, path: &MetaPath) -> String {
+        let mut entries = &self.module(path.module).metadata;
+        let mut text = String::new();
+        for index in &path.indexes {
+            let Some(entry) = entries.get(*index as usize) else { break };
+            if !text.is_empty() {
+                text.push('.');
+            }
+            text.push_str(self.names.text(entry.name));
+            if let MetaKind::Group(inner) = &entry.kind {
+                entries = inner;
+            }
+        }
+        text
+    }
+}

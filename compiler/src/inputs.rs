@@ -1,0 +1,187 @@
+//! What the operator gives beside the file: parameters, and answers of metadata.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use kit_graph::Value;
+use kit_lang::{Diagnostic, SourceId, Span};
+use serde::de::{Deserializer as _, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::codes;
+use crate::sources::Sources;
+
+/// Rounds of lookups in which the answers of one may be the arguments of the next.
+pub const MAX_LOOKUP_ROUNDS: u32 = 8;
+
+/// A parameter's value as it came in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ParamValue {
+    /// Text from a flag or the environment; the parameter's type says how it is read.
+    Text(String),
+    /// Data from a file: a number is a number, a text a text.
+    Data(Value),
+}
+
+/// A parameter that was given.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParamInput {
+    /// The value.
+    pub value: ParamValue,
+    /// Where it was given: the flag, the file, the variable.
+    pub span: Span,
+}
+
+/// Parameters and answers.
+///
+/// What is given later wins: give a file first, then the environment, then flags.
+#[derive(Debug, Clone, Default)]
+pub struct Inputs {
+    pub(crate) params: BTreeMap<String, ParamInput>,
+    pub(crate) answers: BTreeMap<String, Value>,
+    pub(crate) rounds: u32,
+}
+
+impl Inputs {
+    /// Nothing given.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// One parameter.
+    pub fn param(&mut self, name: impl Into<String>, input: ParamInput) {
+        self.params.insert(name.into(), input);
+    }
+
+    /// A flag `--set name=value`, given as `name=value`.
+    ///
+    /// # Errors
+    /// When there is no `=` or no name before it.
+    pub fn set(&mut self, sources: &mut Sources, assignment: &str) -> Result<(), Box<Diagnostic>> {
+        let source = sources.add("--set", assignment);
+        let span = |start: usize, end: usize| place(source, start, end);
+        let name = assignment.split('=').next().unwrap_or_default();
+        if name.is_empty() || name.len() == assignment.len() {
+            let diagnostic = Diagnostic::error(
+                codes::INPUT_UNREADABLE,
+                span(0, assignment.len()),
+                format!("--set takes name=value, and this is `{assignment}`"),
+            )
+            .with_help("for instance --set size=4");
+            return Err(Box::new(diagnostic));
+        }
+        let start = name.len() + 1;
+        let value = ParamValue::Text(assignment[start..].to_owned());
+        self.param(name, ParamInput { value, span: span(start, assignment.len()) });
+        Ok(())
+    }
+
+    /// A parameter from a variable of the environment.
+    pub fn variable(&mut self, sources: &mut Sources, variable: &str, name: &str, text: &str) {
+        let source = sources.add(variable, text);
+        let value = ParamValue::Text(text.to_owned());
+        self.param(name, ParamInput { value, span: place(source, 0, text.len()) });
+    }
+
+    /// A file of parameters: one JSON object.
+    ///
+    /// # Errors
+    /// When it is no JSON object, or a key stands twice.
+    pub fn params_file(&mut self, sources: &Sources, source: SourceId) -> Result<(), Box<Diagnostic>> {
+        for (name, value, span) in entries(sources, source)? {
+            self.param(name, ParamInput { value: ParamValue::Data(value), span });
+        }
+        Ok(())
+    }
+
+    /// A snapshot of metadata: one JSON object from the keys of lookups to their answers, such as
+    /// `{"aws.region": "eu-west-1", "aws.image(\"debian-12-*\")": "ami-1"}`.
+    ///
+    /// # Errors
+    /// When it is no JSON object, or a key stands twice.
+    pub fn snapshot(&mut self, sources: &Sources, source: SourceId) -> Result<(), Box<Diagnostic>> {
+        let found = entries(sources, source)?;
+        self.answers.extend(found.into_iter().map(|(key, value, _)| (key, value)));
+        Ok(())
+    }
+
+    /// The answers to a round of lookups, by their keys.
+    pub fn answer(&mut self, answers: impl IntoIterator<Item = (String, Value)>) {
+        self.rounds += 1;
+        self.answers.extend(answers);
+    }
+}
+
+fn place(source: SourceId, start: usize, end: usize) -> Span {
+    let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    Span { source, start: offset(start), end: offset(end) }
+}
+
+/// The entries of a JSON object, each with its place.
+fn entries(sources: &Sources, source: SourceId) -> Result<Vec<(String, Value, Span)>, Box<Diagnostic>> {
+    let text = sources.get(source).map_or("", |source| source.text.as_str());
+    let failed = |error: &serde_json::Error, from: usize| {
+        let at = from + offset_of(&text[from..], error.line(), error.column());
+        let reason = error.to_string();
+        let reason = reason.split(" at line ").next().unwrap_or(&reason).to_owned();
+        Box::new(
+            Diagnostic::error(
+                codes::INPUT_UNREADABLE,
+                place(source, at, at),
+                format!("this is no JSON object: {reason}"),
+            )
+            .with_help("write one object, such as {\"size\": 4}"),
+        )
+    };
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let raw = reader
+        .deserialize_map(Entries)
+        .and_then(|raw| reader.end().map(|()| raw))
+        .map_err(|error| failed(&error, 0))?;
+    let mut found: Vec<(String, Value, Span)> = Vec::with_capacity(raw.len());
+    let mut seen: BTreeMap<String, Span> = BTreeMap::new();
+    for (key, raw) in raw {
+        // The raw value is a part of the text, so its place is the distance between them.
+        let start = (raw.get().as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
+        let span = place(source, start, start + raw.get().len());
+        let value = serde_json::from_str::<Value>(raw.get()).map_err(|error| failed(&error, start))?;
+        if let Some(first) = seen.insert(key.clone(), span) {
+            return Err(Box::new(
+                Diagnostic::error(codes::INPUT_UNREADABLE, span, format!("the key \"{key}\" stands twice"))
+                    .with_label(first, "it stands here first"),
+            ));
+        }
+        found.push((key, value, span));
+    }
+    Ok(found)
+}
+
+/// The byte at a line and a column, both from 1, as the reader of JSON counts them.
+fn offset_of(text: &str, line: usize, column: usize) -> usize {
+    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let mut at = (start + column.saturating_sub(1)).min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+/// Reads an object without reading its values.
+struct Entries;
+
+impl<'de> Visitor<'de> for Entries {
+    type Value = Vec<(String, &'de RawValue)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut all = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            all.push(entry);
+        }
+        Ok(all)
+    }
+}

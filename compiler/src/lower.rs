@@ -1,0 +1,351 @@
+//! From worked-out declarations to the graph, with where each value came from.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kit_graph::{
+    Cluster, FORMAT_VERSION, Graph, Group, Instance, Member, OriginKind as GraphOrigin, Population, Properties,
+    Resource, Value as GraphValue,
+};
+use kit_lang::Diagnostic;
+
+use crate::codes;
+use crate::eval::Evaluator;
+use crate::expand::Expanded;
+use crate::hir::{DefKind, DefRef, ExprId, Program};
+use crate::outside;
+use crate::sources::Sources;
+use crate::value::{Data, Description, Origin, OriginKind, Value};
+
+/// Builds the graph of a program in which nothing is wrong and nothing is awaited.
+pub(crate) struct Lowering<'l, 'a> {
+    evaluator: &'l mut Evaluator<'a>,
+    sources: &'l Sources,
+    provenance: Vec<(String, kit_graph::Origin)>,
+}
+
+impl<'l, 'a> Lowering<'l, 'a> {
+    pub(crate) fn new(evaluator: &'l mut Evaluator<'a>, sources: &'l Sources) -> Self {
+        Self { evaluator, sources, provenance: Vec::new() }
+    }
+
+    /// The graph; none if things depend on each other in a circle, which is reported.
+    pub(crate) fn graph(mut self, expanded: &Expanded) -> Option<Graph> {
+        let program = self.evaluator.program;
+        let cluster = self.cluster(expanded)?;
+        let mut resources = Vec::new();
+        let mut groups = Vec::new();
+        let count = u32::try_from(program.module(0).defs.len()).unwrap_or(u32::MAX);
+        for index in 0..count {
+            let def = DefRef { module: 0, index };
+            match &program.def(def).kind {
+                DefKind::Resource { .. } => self.resources(def, &mut resources),
+                DefKind::Group { role, .. } => groups.extend(self.group(def, *role)),
+                _ => {}
+            }
+        }
+        let mut outputs = BTreeMap::new();
+        for (name, value) in &expanded.outputs {
+            let name = program.names.text(*name).to_owned();
+            let lowered = self.value(&format!("outputs.{name}"), value);
+            outputs.insert(name, lowered);
+        }
+        self.edges(&mut resources, &mut groups)?;
+        groups.sort_by(|a, b| a.name.cmp(&b.name));
+        let lookups = self.lookups();
+        let graph = Graph {
+            version: FORMAT_VERSION,
+            hash: String::new(),
+            cluster,
+            resources,
+            groups,
+            outputs,
+            lookups,
+            provenance: self.provenance.into_iter().collect(),
+        };
+        Some(graph.sealed())
+    }
+
+    fn lookups(&self) -> BTreeMap<String, GraphValue> {
+        let Some(answers) = self.evaluator.answers else { return BTreeMap::new() };
+        let used = self.evaluator.lookups.keys();
+        used.filter_map(|key| answers.get(key).map(|answer| (key.clone(), answer.clone()))).collect()
+    }
+
+    fn cluster(&mut self, expanded: &Expanded) -> Option<Cluster> {
+        let name = expanded.name.as_ref()?;
+        let provider = expanded.provider.as_ref()?;
+        let Data::Str(text) = &name.data else { return None };
+        let Data::Description(description) = &provider.data else { return None };
+        self.came_from("cluster.name", name.origin);
+        Some(Cluster {
+            name: text.to_string(),
+            provider: self.instance("cluster.provider", description, &[]),
+            leader: expanded.leader.map(|def| self.evaluator.program.path_of(def)),
+        })
+    }
+
+    /// A type and its fields, but for some.
+    fn instance(&mut self, at: &str, description: &Description, but: &[&str]) -> Instance {
+        let properties = self.properties(at, description.def, &description.fields, but);
+        Instance { kind: self.evaluator.program.path_of(description.def), properties }
+    }
+
+    fn properties(&mut self, at: &str, def: DefRef, fields: &[Value], but: &[&str]) -> Properties {
+        let program = self.evaluator.program;
+        let mut properties = Properties::new();
+        for (field, value) in program.schema(def).fields.iter().zip(fields) {
+            let name = program.names.text(field.name);
+            if field.live || but.contains(&name) || matches!(value.data, Data::None | Data::Missing) {
+                continue;
+            }
+            let lowered = self.value(&format!("{at}.{name}"), value);
+            properties.insert(name.to_owned(), lowered);
+        }
+        properties
+    }
+
+    /// A value for the graph; its parts remember where they came from.
+    fn value(&mut self, at: &str, value: &Value) -> GraphValue {
+        let program = self.evaluator.program;
+        match &value.data {
+            Data::Record(fields) => {
+                for (name, field) in fields.iter() {
+                    if !matches!(field.data, Data::None) {
+                        self.parts_came_from(&format!("{at}.{}", program.names.text(*name)), field);
+                    }
+                }
+            }
+            Data::Description(description) => {
+                return GraphValue::Map(self.properties(at, description.def, &description.fields, &[]));
+            }
+            _ => self.came_from(at, value.origin),
+        }
+        let evaluator = &*self.evaluator;
+        outside::to_graph(program, value, &|thing| evaluator.address(thing))
+    }
+
+    fn parts_came_from(&mut self, at: &str, value: &Value) {
+        let program = self.evaluator.program;
+        match &value.data {
+            Data::Record(fields) => {
+                for (name, field) in fields.iter() {
+                    self.parts_came_from(&format!("{at}.{}", program.names.text(*name)), field);
+                }
+            }
+            _ => self.came_from(at, value.origin),
+        }
+    }
+
+    fn came_from(&mut self, at: &str, origin: Origin) {
+        let span = self.evaluator.origin_span(origin);
+        let Some(source) = self.sources.get(span.source) else { return };
+        let place = source.position(span.start);
+        let program = self.evaluator.program;
+        let kind = match origin.kind {
+            OriginKind::Default => GraphOrigin::Default,
+            OriginKind::Param => GraphOrigin::Param(
+                program.names.text(program.def(DefRef { module: 0, index: origin.index }).name).to_owned(),
+            ),
+            OriginKind::Lookup => GraphOrigin::Lookup(lookup_key(program, origin)),
+            OriginKind::Expr if program.expr(origin.module, ExprId(origin.index)).is_literal() => GraphOrigin::Literal,
+            OriginKind::Expr | OriginKind::Place | OriginKind::Def => GraphOrigin::Computed,
+        };
+        let origin = kit_graph::Origin { file: source.name.clone(), line: place.line, column: place.column, kind };
+        self.provenance.push((at.to_owned(), origin));
+    }
+
+    fn resources(&mut self, def: DefRef, resources: &mut Vec<Resource>) {
+        let value = self.evaluator.def_value(def);
+        let name = self.evaluator.program.path_of(def);
+        match &value.data {
+            Data::Description(description) => self.resource(name, description, resources),
+            Data::Map(entries) => {
+                for (key, entry) in entries.iter() {
+                    if let Data::Description(description) = &entry.data {
+                        self.resource(format!("{name}[\"{key}\"]"), description, resources);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn resource(&mut self, address: String, description: &Description, resources: &mut Vec<Resource>) {
+        let Instance { kind, properties } = self.instance(&address, description, &[]);
+        resources.push(Resource { address, kind, properties, depends_on: Vec::new() });
+    }
+
+    fn group(&mut self, def: DefRef, role: Option<DefRef>) -> Option<Group> {
+        let role = role?;
+        let name = self.evaluator.program.path_of(def);
+        let machine = self.evaluator.group_machine(def);
+        let Data::Description(description) = &machine.data else { return None };
+        let description = description.clone();
+        let fields = self.evaluator.groups.get(&def).map(|state| state.role.clone()).unwrap_or_default();
+        let role = Instance {
+            kind: self.evaluator.program.path_of(role),
+            properties: self.properties(&name, role, &fields, &[]),
+        };
+        let counted = self.evaluator.group_field_expr(def, "count").is_some();
+        let machine_at = format!("{name}.machine");
+        let (machine, population) = if counted {
+            let count = self.evaluator.group_count(def);
+            self.came_from(&format!("{name}.count"), count.origin);
+            let Data::Int(number) = count.data else { return None };
+            let machine = self.instance(&machine_at, &description, &[]);
+            (machine, Population::Count(u32::try_from(number).ok()?))
+        } else {
+            let machine = self.instance(&machine_at, &description, &["ip", "volume"]);
+            (machine, Population::Members(self.members(def, &name, &description)))
+        };
+        Some(Group { name, role, machine, depends_on: Vec::new(), population })
+    }
+
+    fn members(&mut self, def: DefRef, group: &str, machine: &Description) -> Vec<Member> {
+        let program = self.evaluator.program;
+        let Ok(population) = self.evaluator.population(def) else { return Vec::new() };
+        let mut members = Vec::with_capacity(population.entries.len());
+        for (index, entry) in population.entries.iter().enumerate() {
+            let Some(member) = self.evaluator.member_value(def, u32::try_from(index).unwrap_or(u32::MAX)) else {
+                continue;
+            };
+            let at = format!("{group}.{}", entry.id);
+            let ip = match &member.ip.data {
+                Data::Ip(ip) => {
+                    self.came_from(&format!("{at}.ip"), member.ip.origin);
+                    Some(ip.to_string())
+                }
+                _ => None,
+            };
+            let volume = match &member.volume.data {
+                Data::Description(volume) => {
+                    Some(self.properties(&format!("{at}.volume"), volume.def, &volume.fields, &[]))
+                }
+                _ => None,
+            };
+            let mut overrides = Properties::new();
+            for (position, value) in &member.overrides {
+                let name = program.names.text(program.schema(machine.def).fields[*position].name);
+                let lowered = self.value(&format!("{at}.machine.{name}"), value);
+                overrides.insert(name.to_owned(), lowered);
+            }
+            members.push(Member { id: entry.id.to_string(), ip, volume, machine: overrides });
+        }
+        members
+    }
+
+    /// What must exist before what, and the resources in that order; ties by address.
+    fn edges(&mut self, resources: &mut Vec<Resource>, groups: &mut [Group]) -> Option<()> {
+        let addresses: BTreeSet<String> = resources
+            .iter()
+            .map(|resource| resource.address.clone())
+            .chain(groups.iter().map(|group| group.name.clone()))
+            .collect();
+        let find = |reference: &str| -> Option<String> {
+            // `net.id` is a field of `net`, `nets["a"].id` of `nets["a"]`; an address holds no dot of its own.
+            let end = if let Some(bracket) = reference.find("\"]") {
+                bracket + 2
+            } else {
+                reference.find('.').unwrap_or(reference.len())
+            };
+            addresses.get(&reference[..end]).cloned()
+        };
+        let collect = |properties: &Properties, into: &mut BTreeSet<String>| {
+            for value in properties.values() {
+                value.each_ref(&mut |reference| into.extend(find(reference)));
+            }
+        };
+        let mut before: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for resource in resources.iter_mut() {
+            let mut needs = BTreeSet::new();
+            collect(&resource.properties, &mut needs);
+            resource.depends_on = needs.iter().cloned().collect();
+            before.insert(resource.address.clone(), needs);
+        }
+        for group in groups.iter_mut() {
+            let mut needs = BTreeSet::new();
+            collect(&group.machine.properties, &mut needs);
+            collect(&group.role.properties, &mut needs);
+            for member in group.members() {
+                collect(&member.machine, &mut needs);
+                if let Some(volume) = &member.volume {
+                    collect(volume, &mut needs);
+                }
+            }
+            group.depends_on = needs.iter().cloned().collect();
+            before.insert(group.name.clone(), needs);
+        }
+        let order = topological(&before).or_else(|| {
+            self.circle(&before);
+            None
+        })?;
+        let position: BTreeMap<&str, usize> =
+            order.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
+        resources.sort_by_key(|resource| position.get(resource.address.as_str()).copied());
+        Some(())
+    }
+
+    fn circle(&mut self, before: &BTreeMap<String, BTreeSet<String>>) {
+        let program: &Program = self.evaluator.program;
+        let mut left: BTreeMap<&String, &BTreeSet<String>> = before.iter().collect();
+        // Each round takes at least one away, so there are no more rounds than things.
+        loop {
+            let free: Vec<&String> = left
+                .iter()
+                .filter(|(_, needs)| !needs.iter().any(|need| left.contains_key(need)))
+                .map(|(name, _)| *name)
+                .collect();
+            if free.is_empty() {
+                break;
+            }
+            for name in free {
+                left.remove(name);
+            }
+        }
+        let names: Vec<&str> = left.keys().map(|name| name.as_str()).collect();
+        let root = names.first().map(|name| name.split('[').next().unwrap_or(name));
+        let def = root
+            .and_then(|name| program.names.find(name))
+            .and_then(|name| program.module(0).by_name.get(&name).copied());
+        let Some(crate::hir::Binding::Def(index)) = def else { return };
+        let span = program.def_span(DefRef { module: 0, index });
+        let listed = crate::report::listed(names.iter().copied(), "and");
+        self.evaluator.report.push(|_| {
+            Diagnostic::error(codes::CYCLE, span, format!("{listed} need each other: none of them can be made first"))
+        });
+    }
+}
+
+/// The key of the lookup that a value came from.
+fn lookup_key(program: &Program, origin: Origin) -> String {
+    match program.expr(origin.module, ExprId(origin.index)) {
+        crate::hir::Expr::Meta(path, _) => program.meta_name(path),
+        _ => String::new(),
+    }
+}
+
+/// Names after those that they need, ties by name; none for a circle.
+fn topological(before: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
+    let mut open: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut dependents: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, needs) in before {
+        open.insert(name, needs.len());
+        for need in needs {
+            dependents.entry(need).or_default().push(name);
+        }
+    }
+    let mut free: BTreeSet<&str> = open.iter().filter(|(_, count)| **count == 0).map(|(name, _)| *name).collect();
+    let mut order = Vec::with_capacity(before.len());
+    while let Some(name) = free.pop_first() {
+        order.push(name.to_owned());
+        for dependent in dependents.remove(name).unwrap_or_default() {
+            if let Some(count) = open.get_mut(dependent) {
+                *count -= 1;
+                if *count == 0 {
+                    free.insert(dependent);
+                }
+            }
+        }
+    }
+    (order.len() == before.len()).then_some(order)
+}

@@ -1,0 +1,137 @@
+//! Collects what the compiler has to say.
+
+use kit_lang::{Code, Diagnostic, DiagnosticSink, Label, Span};
+
+/// Names compared for "did you mean" in one run: the first hundred errors are shown, and each of them may
+/// look through some hundred names, but a file of 5,000 wrong names among 5,000 right ones must not make
+/// 25 million comparisons.
+const MAX_COMPARISONS: usize = 50_000;
+
+/// Labels on one diagnostic: more no one reads.
+const MAX_LABELS: usize = 8;
+
+/// The diagnostics so far.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    sink: DiagnosticSink,
+    comparisons: usize,
+}
+
+impl Report {
+    /// Adds a diagnostic; it is not even made if enough are kept.
+    pub(crate) fn push(&mut self, make: impl FnOnce(&mut Suggester<'_>) -> Diagnostic) {
+        if self.sink.is_full() {
+            self.sink.count_dropped();
+            return;
+        }
+        let mut diagnostic = make(&mut Suggester { comparisons: &mut self.comparisons });
+        diagnostic.labels.truncate(MAX_LABELS);
+        // A loop that goes wrong the same way each time has gone wrong once.
+        let known = |kept: &&Diagnostic| {
+            kept.span == diagnostic.span && kept.code == diagnostic.code && kept.message == diagnostic.message
+        };
+        if !self.sink.as_slice().iter().any(|kept| known(&kept)) {
+            self.sink.push(diagnostic);
+        }
+    }
+
+    /// Adds an error without labels or help.
+    pub(crate) fn error(&mut self, code: Code, span: Span, message: impl FnOnce() -> String) {
+        self.push(|_| Diagnostic::error(code, span, message()));
+    }
+
+    pub(crate) fn extend(&mut self, diagnostics: impl IntoIterator<Item = Diagnostic>) {
+        self.sink.extend(diagnostics);
+    }
+
+    pub(crate) fn has_errors(&self) -> bool {
+        self.sink.has_errors()
+    }
+
+    /// How many were not kept.
+    pub(crate) fn dropped(&self) -> usize {
+        self.sink.dropped()
+    }
+
+    /// Those kept, by place.
+    pub(crate) fn into_sorted(self) -> Vec<Diagnostic> {
+        self.sink.into_sorted()
+    }
+}
+
+/// Finds the name that was probably meant.
+pub(crate) struct Suggester<'a> {
+    comparisons: &'a mut usize,
+}
+
+impl Suggester<'_> {
+    /// The candidate nearest to `text`, if one is near.
+    pub(crate) fn nearest<'c>(&mut self, text: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+        let length = text.chars().count();
+        // One slip in three letters: `nmae` is near `name`, `m4` is near `m1`, `ip` is not near `id` alone.
+        let limit = (length / 3).max(1);
+        let mut best: Option<(usize, &str)> = None;
+        for candidate in candidates {
+            if candidate.chars().count().abs_diff(length) > limit || candidate == text {
+                continue;
+            }
+            if *self.comparisons >= MAX_COMPARISONS {
+                break;
+            }
+            *self.comparisons += 1;
+            let distance = strsim::damerau_levenshtein(text, candidate);
+            if distance <= limit && best.is_none_or(|(least, _)| distance < least) {
+                best = Some((distance, candidate));
+            }
+        }
+        best.map(|(_, candidate)| candidate)
+    }
+
+    /// `did you mean "…"?`
+    pub(crate) fn did_you_mean<'c>(
+        &mut self,
+        text: &str,
+        candidates: impl IntoIterator<Item = &'c str>,
+    ) -> Option<String> {
+        self.nearest(text, candidates).map(|found| format!("did you mean `{found}`?"))
+    }
+}
+
+/// Adds to a diagnostic what there may or may not be.
+pub(crate) trait DiagnosticExt {
+    fn maybe_help(self, help: Option<String>) -> Self;
+    fn maybe_label(self, label: Option<(Span, String)>) -> Self;
+}
+
+impl DiagnosticExt for Diagnostic {
+    fn maybe_help(mut self, help: Option<String>) -> Self {
+        if help.is_some() {
+            self.help = help;
+        }
+        self
+    }
+
+    fn maybe_label(mut self, label: Option<(Span, String)>) -> Self {
+        if let Some((span, message)) = label {
+            self.labels.push(Label { span, message });
+        }
+        self
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`; the rest of a long list is counted.
+pub(crate) fn listed<'a>(items: impl IntoIterator<Item = &'a str>, conjunction: &str) -> String {
+    /// As many as fit a line.
+    const MAX_LISTED: usize = 12;
+    let all: Vec<&str> = items.into_iter().collect();
+    if all.len() > MAX_LISTED {
+        let shown: Vec<String> = all[..MAX_LISTED].iter().map(|item| format!("`{item}`")).collect();
+        return format!("{} and {} more", shown.join(", "), all.len() - MAX_LISTED);
+    }
+    let quoted: Vec<String> = all.iter().map(|item| format!("`{item}`")).collect();
+    match quoted.split_last() {
+        None => String::from("nothing"),
+        Some((only, [])) => only.clone(),
+        Some((last, rest)) => format!("{} {conjunction} {last}", rest.join(", ")),
+    }
+}

@@ -1,0 +1,596 @@
+//! From a file's syntax to its program: each name finds what it stands for.
+
+mod blocks;
+mod expressions;
+mod types;
+
+pub(crate) use types::ROLE_VARIABLES;
+
+use std::hash::BuildHasherDefault;
+use std::rc::Rc;
+
+use indexmap::IndexMap;
+use kit_lang::ast::{self, AstNode};
+use kit_lang::{Code, Diagnostic, SourceId, Span};
+
+use crate::codes;
+use crate::hir::{
+    Binding, Cluster, Def, DefKind, DefRef, Expr, ExprId, FnParam, MetaEntry, MetaKind, Module, Output, Program,
+    Refinement, TextSpan,
+};
+use crate::names::Name;
+use crate::report::{DiagnosticExt as _, Report};
+use crate::types::Ty;
+
+/// What a definition will be, known before its body is read, as a file has no order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum DeclKind {
+    Param,
+    Let,
+    Type,
+    Fn,
+    Resource,
+    Group,
+    ExternResource,
+    ExternRole,
+    Refused,
+}
+
+/// Reads one file into the program.
+pub(crate) struct Resolver<'a> {
+    program: &'a mut Program,
+    report: &'a mut Report,
+    source: SourceId,
+    module: u16,
+    /// Part of the standard library, which may declare what others may not.
+    is_std: bool,
+    exprs: Vec<Expr>,
+    spans: Vec<TextSpan>,
+    kinds: Vec<DeclKind>,
+    name_spans: Vec<(Name, TextSpan)>,
+    by_name: IndexMap<Name, Binding, BuildHasherDefault<rustc_hash::FxHasher>>,
+    /// Variables of the body being read: name, place.
+    scope: Vec<(Name, TextSpan)>,
+    in_function: bool,
+    /// How deep the expression being read is nested.
+    depth: u32,
+}
+
+/// What `use` asks for, found by the caller.
+pub(crate) type ModuleLoader<'l> = dyn FnMut(&mut Program, &mut Report, &str) -> Option<u16> + 'l;
+
+/// Reads a file, and through `load` the modules that it uses.
+pub(crate) fn resolve(
+    program: &mut Program,
+    report: &mut Report,
+    file: &ast::File,
+    source: SourceId,
+    name: Rc<str>,
+    load: &mut ModuleLoader<'_>,
+) -> u16 {
+    let is_std = !name.is_empty();
+    // Modules are few: the standard library has five and the loader bounds the rest. The place is taken
+    // before the modules it uses are read, so that the first file is number 0.
+    let module = u16::try_from(program.modules.len()).unwrap_or(u16::MAX);
+    program.modules.push(Module::empty(source, name.clone()));
+    let declarations: Vec<ast::Decl> = file.declarations().collect();
+    let mut uses = Vec::new();
+    for declaration in &declarations {
+        if let ast::Decl::Use(declaration) = declaration {
+            uses.extend(read_use(program, report, declaration, source, load));
+        }
+    }
+    let mut resolver = Resolver {
+        program,
+        report,
+        source,
+        module,
+        is_std,
+        exprs: Vec::new(),
+        spans: Vec::new(),
+        kinds: Vec::new(),
+        name_spans: Vec::new(),
+        by_name: IndexMap::default(),
+        scope: Vec::new(),
+        in_function: false,
+        depth: 0,
+    };
+    for (name, module, span) in uses {
+        resolver.bind(name, Binding::Module(module, span), span);
+    }
+    let bound: Vec<Option<u32>> = declarations.iter().map(|declaration| resolver.declare(declaration)).collect();
+    let mut defs: Vec<Option<Def>> = (0..resolver.kinds.len()).map(|_| None).collect();
+    let mut built = Module::empty(source, name);
+    for (declaration, index) in declarations.iter().zip(bound) {
+        resolver.scope.clear();
+        match index {
+            Some(index) => {
+                let kind = resolver.definition(declaration);
+                let (name, name_span) = resolver.name_spans[index as usize];
+                defs[index as usize] = Some(Def { name, name_span, kind });
+            }
+            None => resolver.other_declaration(declaration, &mut built),
+        }
+    }
+    built.defs = defs.into_iter().flatten().collect();
+    built.exprs = resolver.exprs;
+    built.spans = resolver.spans;
+    built.by_name = resolver.by_name;
+    program.modules[module as usize] = built;
+    types::cut_alias_cycles(program, report, module);
+    module
+}
+
+/// Where a module comes from, and the name it gets.
+fn read_use(
+    program: &mut Program,
+    report: &mut Report,
+    declaration: &ast::Use,
+    source: SourceId,
+    load: &mut ModuleLoader<'_>,
+) -> Option<(Name, Option<u16>, TextSpan)> {
+    let path = declaration.path_text()?;
+    let span = declaration.path_span(source)?;
+    let text_span = TextSpan { start: span.start, end: span.end };
+    if !path.starts_with("std/") && matches!(declaration.path(), Some(ast::UsePath::Location(_))) {
+        report.push(|_| {
+            Diagnostic::error(
+                codes::UNSUPPORTED,
+                span,
+                format!("the module \"{path}\": modules of your own are not supported by this version of kitc"),
+            )
+            .with_help("use a module of the standard library, such as std/aws, and keep the rest in one file")
+        });
+        let stem = path.rsplit('/').next().and_then(|last| last.strip_suffix(".kit"))?;
+        return Some((program.names.intern(stem), None, text_span));
+    }
+    let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
+    let module = load(program, report, &path);
+    if module.is_none() {
+        report.push(|suggester| {
+            let known = || kit_stdlib::MODULES.iter().map(|module| module.path);
+            let help = suggester
+                .did_you_mean(&path, known())
+                .unwrap_or_else(|| format!("the standard library has {}", crate::report::listed(known(), "and")));
+            Diagnostic::error(codes::UNKNOWN_MODULE, span, format!("there is no module `{path}`")).with_help(help)
+        });
+    }
+    Some((program.names.intern(&name), module, text_span))
+}
+
+impl Resolver<'_> {
+    fn span(&self, span: TextSpan) -> Span {
+        Span { source: self.source, start: span.start, end: span.end }
+    }
+
+    fn error(&mut self, code: Code, span: TextSpan, message: impl FnOnce() -> String) {
+        let span = self.span(span);
+        self.report.error(code, span, message);
+    }
+
+    fn text_span(node: &impl AstNode) -> TextSpan {
+        let range = node.syntax().text_range();
+        TextSpan { start: range.start().into(), end: range.end().into() }
+    }
+
+    fn name_span(name: &ast::Name) -> TextSpan {
+        let range = name.token().text_range();
+        TextSpan { start: range.start().into(), end: range.end().into() }
+    }
+
+    fn push(&mut self, expr: Expr, span: TextSpan) -> ExprId {
+        let id = ExprId(u32::try_from(self.exprs.len()).unwrap_or(u32::MAX));
+        self.exprs.push(expr);
+        self.spans.push(span);
+        id
+    }
+
+    /// Gives a name of the top level its meaning; one that is taken is an error with both places.
+    fn bind(&mut self, name: Name, binding: Binding, span: TextSpan) {
+        if let Some(first) = self.by_name.get(&name).copied() {
+            let first_span = match first {
+                Binding::Def(index) => self.name_spans[index as usize].1,
+                Binding::Module(_, span) => span,
+            };
+            let (span, first_span) = (self.span(span), self.span(first_span));
+            let text = self.program.names.text(name);
+            self.report.push(|_| {
+                Diagnostic::error(codes::DECLARED_TWICE, span, format!("`{text}` is declared twice"))
+                    .with_label(first_span, format!("`{text}` is declared here first"))
+                    .with_help("one file has one namespace, whatever the declaration: give one of them another name")
+            });
+            return;
+        }
+        self.by_name.insert(name, binding);
+    }
+
+    /// First pass: the name of a declaration, so that others find it whatever the order.
+    fn declare(&mut self, declaration: &ast::Decl) -> Option<u32> {
+        let kind = match declaration {
+            ast::Decl::Param(_) => DeclKind::Param,
+            ast::Decl::Let(_) => DeclKind::Let,
+            ast::Decl::Type(_) => DeclKind::Type,
+            ast::Decl::Fn(_) => DeclKind::Fn,
+            ast::Decl::Resource(_) => DeclKind::Resource,
+            ast::Decl::Group(_) => DeclKind::Group,
+            ast::Decl::ExternResource(_) => DeclKind::ExternResource,
+            ast::Decl::ExternRole(_) => DeclKind::ExternRole,
+            ast::Decl::Component(_) => DeclKind::Refused,
+            ast::Decl::Use(_)
+            | ast::Decl::Cluster(_)
+            | ast::Decl::Require(_)
+            | ast::Decl::Output(_)
+            | ast::Decl::Test(_)
+            | ast::Decl::Metadata(_) => return None,
+        };
+        let written = declaration.name()?;
+        let span = Self::name_span(&written);
+        let name = self.program.names.intern(written.text());
+        if matches!(written.text(), "meta" | "it") {
+            self.error(codes::DECLARED_TWICE, span, || {
+                format!("`{}` has a meaning of its own in each file and cannot be declared", written.text())
+            });
+        }
+        let index = u32::try_from(self.kinds.len()).ok()?;
+        self.kinds.push(kind);
+        self.name_spans.push((name, span));
+        self.bind(name, Binding::Def(index), span);
+        Some(index)
+    }
+
+    /// Second pass: what a name stands for.
+    fn definition(&mut self, declaration: &ast::Decl) -> DefKind {
+        match declaration {
+            ast::Decl::Param(param) => {
+                if self.is_std {
+                    self.error(codes::STDLIB_ONLY, Self::text_span(param), || {
+                        "a module that is used has no parameters".to_owned()
+                    });
+                }
+                let ty = self.ty(param.ty());
+                let default = param.default().map(|value| self.expr(&value));
+                let refinement = param.refinement().map(|refinement| self.refinement(&refinement));
+                DefKind::Param { ty, default, refinement }
+            }
+            ast::Decl::Let(declaration) => {
+                let ty = declaration.ty().map(|ty| self.ty(Some(ty)));
+                let value = self.expr_or_error(declaration.value(), Self::text_span(declaration));
+                DefKind::Let { ty, value }
+            }
+            ast::Decl::Type(declaration) => {
+                let ty = self.ty(declaration.ty());
+                let refinement = declaration.refinement().map(|refinement| self.refinement(&refinement));
+                DefKind::Type { ty, refinement }
+            }
+            ast::Decl::Fn(function) => self.function(function),
+            ast::Decl::Resource(resource) => {
+                let value = self.expr_or_error(resource.value(), Self::text_span(resource));
+                DefKind::Resource { value }
+            }
+            ast::Decl::Group(group) => self.group(group),
+            ast::Decl::ExternResource(declaration) => {
+                self.refuse_outside_std("extern resource", Self::text_span(declaration));
+                let (schema, requires) = self.extern_body(declaration.items(), false);
+                DefKind::ExternResource { schema, requires }
+            }
+            ast::Decl::ExternRole(declaration) => {
+                self.refuse_outside_std("extern role", Self::text_span(declaration));
+                let (schema, requires) = self.extern_body(declaration.items(), true);
+                DefKind::ExternRole { schema, requires }
+            }
+            other => {
+                let span = other.name().map_or_else(|| Self::text_span(other), |name| Self::name_span(&name));
+                self.unsupported(span, "a component");
+                DefKind::Refused
+            }
+        }
+    }
+
+    /// Second pass: declarations without a name in the namespace.
+    fn other_declaration(&mut self, declaration: &ast::Decl, module: &mut Module) {
+        match declaration {
+            ast::Decl::Cluster(cluster) => {
+                let items = self.block(cluster.block());
+                module.clusters.push(Cluster { span: Self::text_span(cluster), items });
+            }
+            ast::Decl::Require(require) => {
+                let item = self.require(require);
+                module.requires.push(item);
+            }
+            ast::Decl::Output(output) => {
+                let value = self.expr_or_error(output.value(), Self::text_span(output));
+                let Some(written) = output.name() else { return };
+                let name = self.program.names.intern(written.text());
+                let name_span = Self::name_span(&written);
+                if let Some(first) = module.outputs.iter().find(|output| output.name == name) {
+                    let (span, first) = (self.span(name_span), self.span(first.name_span));
+                    self.report.push(|_| {
+                        Diagnostic::error(
+                            codes::DECLARED_TWICE,
+                            span,
+                            format!("the output `{written}` is declared twice"),
+                        )
+                        .with_label(first, "it is declared here first")
+                    });
+                    return;
+                }
+                module.outputs.push(Output { name, name_span, value });
+            }
+            ast::Decl::Test(test) => self.unsupported(Self::text_span(test), "a test"),
+            ast::Decl::Metadata(metadata) => {
+                self.refuse_outside_std("metadata", Self::text_span(metadata));
+                let Some(written) = metadata.name() else { return };
+                let name = self.program.names.intern(written.text());
+                let entries = self.metadata_entries(metadata.entries());
+                module.metadata.push(MetaEntry { name, kind: MetaKind::Group(entries) });
+            }
+            // A declaration whose name is missing, which the parser has reported; or `use`, read already.
+            _ => {}
+        }
+    }
+
+    fn unsupported(&mut self, span: TextSpan, what: &str) {
+        self.error(codes::UNSUPPORTED, span, || format!("{what} is not supported by this version of kitc"));
+    }
+
+    fn refuse_outside_std(&mut self, what: &str, span: TextSpan) {
+        if self.is_std {
+            return;
+        }
+        let span = self.span(TextSpan { start: span.start, end: span.start + u32::try_from(what.len()).unwrap_or(0) });
+        self.report.push(|_| {
+            Diagnostic::error(codes::STDLIB_ONLY, span, format!("`{what}` belongs to the standard library only"))
+                .with_help(
+                    "what a provider or a role is, `kitc` has to know too: use one of the modules that come with it",
+                )
+        });
+    }
+
+    fn function(&mut self, function: &ast::Fn) -> DefKind {
+        let params = self.fn_params(function.params());
+        for param in function.params() {
+            if let Some(name) = param.name() {
+                self.enter(&name);
+            }
+        }
+        let ret = function.result().map(|ty| self.ty(Some(ty)));
+        self.in_function = true;
+        let body = self.expr_or_error(function.body(), Self::text_span(function));
+        self.in_function = false;
+        DefKind::Fn { params, ret, body }
+    }
+
+    fn fn_params(&mut self, params: impl Iterator<Item = ast::FnParam>) -> Vec<FnParam> {
+        let mut all = Vec::new();
+        for param in params {
+            let Some(name) = param.name() else { continue };
+            let ty = self.ty(param.ty());
+            let default = param.default().map(|value| self.expr(&value));
+            all.push(FnParam { name: self.program.names.intern(name.text()), ty, default });
+        }
+        all
+    }
+
+    fn metadata_entries(&mut self, entries: impl Iterator<Item = ast::MetadataEntry>) -> Vec<MetaEntry> {
+        let mut all = Vec::new();
+        for entry in entries {
+            let Some(written) = entry.name() else { continue };
+            let name = self.program.names.intern(written.text());
+            let kind = match entry.entries() {
+                Some(inner) => MetaKind::Group(self.metadata_entries(inner)),
+                None => {
+                    let params = entry.is_lookup().then(|| self.fn_params(entry.params()));
+                    let ty = self.ty(entry.ty());
+                    MetaKind::Value { ambient: entry.is_ambient(), params, ty }
+                }
+            };
+            all.push(MetaEntry { name, kind });
+        }
+        all
+    }
+
+    /// `where it … else "…"`: `it` is the only variable.
+    fn refinement(&mut self, refinement: &ast::Refinement) -> Refinement {
+        let outer = std::mem::take(&mut self.scope);
+        let it = self.program.names.intern("it");
+        let span = Self::text_span(refinement);
+        self.scope.push((it, span));
+        let condition = self.expr_or_error(refinement.condition(), span);
+        let message = refinement.message().map(|message| self.expr(&message));
+        self.scope = outer;
+        Refinement { module: self.module, condition, message, span }
+    }
+
+    /// A new variable; hiding another name is an error, and the new one counts from here on.
+    fn enter(&mut self, written: &ast::Name) {
+        let name = self.program.names.intern(written.text());
+        let span = Self::name_span(written);
+        let hidden = match self.scope.iter().find(|(known, _)| *known == name) {
+            Some((_, span)) => Some(*span),
+            None => self.by_name.get(&name).map(|binding| match binding {
+                Binding::Def(index) => self.name_spans[*index as usize].1,
+                Binding::Module(_, span) => *span,
+            }),
+        };
+        if let Some(hidden) = hidden {
+            let (at, hidden) = (self.span(span), self.span(hidden));
+            self.report.push(|_| {
+                Diagnostic::error(codes::SHADOWED, at, format!("`{written}` hides another `{written}`"))
+                    .with_label(hidden, "which is declared here")
+                    .with_help("give the variable a name of its own")
+            });
+        }
+        self.scope.push((name, span));
+    }
+
+    /// What a name of the top level stands for.
+    fn find(&self, name: Name) -> Option<Binding> {
+        self.by_name.get(&name).copied()
+    }
+
+    fn def_ref(&self, index: u32) -> DefRef {
+        DefRef { module: self.module, index }
+    }
+
+    /// A name of another module: `aws.reserved`.
+    fn find_in_module(&mut self, module: u16, written: &ast::Name) -> Option<(DefRef, DeclKind)> {
+        let target = self.program.module(module);
+        let text = written.text();
+        let found = self.program.names.find(text).and_then(|name| target.by_name.get(&name).copied());
+        if let Some(Binding::Def(index)) = found
+            && !text.starts_with('_')
+        {
+            let def = DefRef { module, index };
+            let kind = match &self.program.def(def).kind {
+                DefKind::Param { .. } => DeclKind::Param,
+                DefKind::Let { .. } => DeclKind::Let,
+                DefKind::Type { .. } => DeclKind::Type,
+                DefKind::Fn { .. } => DeclKind::Fn,
+                DefKind::Resource { .. } => DeclKind::Resource,
+                DefKind::Group { .. } => DeclKind::Group,
+                DefKind::ExternResource { .. } => DeclKind::ExternResource,
+                DefKind::ExternRole { .. } => DeclKind::ExternRole,
+                DefKind::Refused => DeclKind::Refused,
+            };
+            return Some((def, kind));
+        }
+        let span = self.span(Self::name_span(written));
+        let names = &self.program.names;
+        self.report.push(|suggester| {
+            let offered: Vec<&str> =
+                target.defs.iter().map(|def| names.text(def.name)).filter(|name| !name.starts_with('_')).collect();
+            let message = if found.is_some() && text.starts_with('_') {
+                format!("`{text}` is private to the module `{}`", target.name)
+            } else {
+                format!("the module `{}` has no `{text}`", target.name)
+            };
+            let help = suggester
+                .did_you_mean(text, offered.iter().copied())
+                .unwrap_or_else(|| format!("it offers {}", crate::report::listed(offered.iter().copied(), "and")));
+            Diagnostic::error(codes::NOT_IN_MODULE, span, message).maybe_help(Some(help))
+        });
+        None
+    }
+
+    fn expr_or_error(&mut self, expr: Option<ast::Expr>, span: TextSpan) -> ExprId {
+        match expr {
+            Some(expr) => self.expr(&expr),
+            None => self.push(Expr::Error, span),
+        }
+    }
+
+    fn group(&mut self, group: &ast::Group) -> DefKind {
+        let role = group.role();
+        let role_span = role.as_ref().map_or_else(|| Self::text_span(group), Self::text_span);
+        let role = role.and_then(|path| self.type_path(&path)).and_then(|(def, kind)| match kind {
+            DeclKind::ExternRole => Some(def),
+            DeclKind::Refused => None,
+            _ => {
+                let path = self.program_path(def);
+                let at = self.span(role_span);
+                self.report.push(|_| {
+                    Diagnostic::error(codes::WRONG_PLACE, at, format!("`{path}` is no role"))
+                        .with_help("a group has a role, such as swarm.Manager, swarm.Worker or plain.Node")
+                });
+                None
+            }
+        });
+        let items = self.block(group.block());
+        DefKind::Group { role, role_span, items }
+    }
+
+    /// The path of a definition, of this module too, which is not in the program yet.
+    fn program_path(&self, def: DefRef) -> String {
+        if def.module == self.module {
+            self.program.names.text(self.name_spans[def.index as usize].0).to_owned()
+        } else {
+            self.program.path_of(def)
+        }
+    }
+
+    /// A type by its path: `aws.Machine` or `Port`.
+    fn type_path(&mut self, path: &ast::TypePath) -> Option<(DefRef, DeclKind)> {
+        let name = path.name()?;
+        match path.module() {
+            Some(module) => self.type_in_module(&module, &name),
+            None => self.type_here(&name),
+        }
+    }
+
+    fn type_in_module(&mut self, module: &ast::Name, name: &ast::Name) -> Option<(DefRef, DeclKind)> {
+        let module = self.module_named(module)?;
+        self.find_in_module(module, name)
+    }
+
+    /// The module that a name before a dot stands for.
+    fn module_named(&mut self, written: &ast::Name) -> Option<u16> {
+        let name = self.program.names.intern(written.text());
+        match self.find(name) {
+            Some(Binding::Module(module, _)) => module,
+            Some(Binding::Def(index)) => {
+                if self.kinds[index as usize] != DeclKind::Refused {
+                    self.error(codes::WRONG_PLACE, Self::name_span(written), || format!("`{written}` is no module"));
+                }
+                None
+            }
+            None => {
+                self.undefined_module(written);
+                None
+            }
+        }
+    }
+
+    fn undefined_module(&mut self, written: &ast::Name) {
+        let span = self.span(Self::name_span(written));
+        let names = &self.program.names;
+        let by_name = &self.by_name;
+        self.report.push(|suggester| {
+            let text = written.text();
+            let used = by_name
+                .iter()
+                .filter(|(_, binding)| matches!(binding, Binding::Module(..)))
+                .map(|(name, _)| names.text(*name));
+            let help = match kit_stdlib::MODULES.iter().find(|module| module.name == text) {
+                Some(module) => Some(format!("write `use {}` at the top of the file", module.path)),
+                None => suggester.did_you_mean(text, used),
+            };
+            Diagnostic::error(codes::UNDEFINED, span, format!("no module `{text}` is used in this file"))
+                .maybe_help(help)
+        });
+    }
+
+    fn type_here(&mut self, written: &ast::Name) -> Option<(DefRef, DeclKind)> {
+        let name = self.program.names.intern(written.text());
+        if let Some(Binding::Def(index)) = self.find(name) {
+            return Some((self.def_ref(index), self.kinds[index as usize]));
+        }
+        let span = self.span(Self::name_span(written));
+        let (program, by_name, kinds) = (&*self.program, &self.by_name, &self.kinds);
+        self.report.push(|suggester| {
+            let text = written.text();
+            // The type may be one of a module that is used, or that could be.
+            let offering = by_name.iter().find_map(|(module_name, binding)| match binding {
+                Binding::Module(Some(module), _) if program.module(*module).by_name.contains_key(&name) => {
+                    Some(program.names.text(*module_name))
+                }
+                _ => None,
+            });
+            let help = offering.map(|module| format!("did you mean `{module}.{text}`?")).or_else(|| {
+                let types = by_name.iter().filter_map(|(name, binding)| match binding {
+                    Binding::Def(index) if kinds[*index as usize] == DeclKind::Type => Some(program.names.text(*name)),
+                    _ => None,
+                });
+                suggester.did_you_mean(text, types)
+            });
+            Diagnostic::error(codes::UNDEFINED, span, format!("there is no type `{text}`")).maybe_help(help)
+        });
+        None
+    }
+
+    fn ty(&mut self, ty: Option<ast::Type>) -> Ty {
+        match ty {
+            Some(ty) => self.read_type(&ty),
+            None => Ty::Error,
+        }
+    }
+}

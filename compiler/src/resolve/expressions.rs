@@ -1,0 +1,538 @@
+//! Expressions.
+
+use kit_lang::Diagnostic;
+use kit_lang::ast;
+
+use super::{DeclKind, Resolver};
+use crate::codes;
+use crate::hir::{Arm, BinaryOp, Binding, DefRef, Expr, ExprId, MetaKind, MetaPath, Piece, TextSpan, UnaryOp};
+use crate::names::Name;
+use crate::report::DiagnosticExt as _;
+
+/// How deep an expression may nest, chains of operators and fields included: what walks it recurses, and
+/// no one reads a fiftieth of this.
+const MAX_EXPRESSION_DEPTH: u32 = 200;
+
+impl Resolver<'_> {
+    pub(super) fn expr(&mut self, expr: &ast::Expr) -> ExprId {
+        let span = Self::text_span(expr);
+        if self.depth >= MAX_EXPRESSION_DEPTH {
+            self.error(codes::TOO_MUCH, span, || {
+                format!("an expression nested more than {MAX_EXPRESSION_DEPTH} levels deep: name its parts with `let`")
+            });
+            return self.wrong(span);
+        }
+        self.depth += 1;
+        let read = self.read_expr(expr, span);
+        self.depth -= 1;
+        match read {
+            Read::Expr(expr) => self.push(expr, span),
+            Read::Done(id) => id,
+        }
+    }
+
+    fn read_expr(&mut self, expr: &ast::Expr, span: TextSpan) -> Read {
+        Read::Expr(match expr {
+            ast::Expr::Literal(literal) => match literal.value() {
+                None => Expr::Error,
+                Some(value) => self.literal(value, span),
+            },
+            ast::Expr::String(text) => self.string(text),
+            ast::Expr::Script(_) => {
+                self.unsupported(span, "a script");
+                Expr::Error
+            }
+            ast::Expr::Name(name) => match name.name() {
+                Some(name) => self.name(&name),
+                None => Expr::Error,
+            },
+            ast::Expr::Record(record) => Expr::Record(self.block(record.block()).into()),
+            ast::Expr::List(list) => Expr::List(self.elements(&mut list.elements()).into()),
+            ast::Expr::Paren(paren) => match paren.inner() {
+                Some(inner) => return Read::Done(self.expr(&inner)),
+                None => Expr::Error,
+            },
+            ast::Expr::Construct(construct) => {
+                let path = construct.type_path();
+                let found = path.as_ref().and_then(|path| self.type_path(path));
+                let items = self.block(construct.block());
+                match found {
+                    Some((def, DeclKind::ExternResource)) => Expr::Construct { def, items: items.into() },
+                    Some((_, DeclKind::Refused)) | None => Expr::Error,
+                    Some((def, kind)) => {
+                        let path = self.program_path(def);
+                        let at = self.span(span);
+                        self.report.push(|_| {
+                            let help = match kind {
+                                DeclKind::ExternRole => {
+                                    "a role stands after the name of a group: `group name: role { … }`"
+                                }
+                                _ => "write the record itself, `{ … }`: the field that takes it knows its type",
+                            };
+                            Diagnostic::error(codes::WRONG_PLACE, at, format!("`{path}` is no type of resource"))
+                                .with_help(help)
+                        });
+                        Expr::Error
+                    }
+                }
+            }
+            ast::Expr::Unary(unary) => {
+                let operand = self.expr_or_error(unary.operand(), span);
+                match unary.op() {
+                    Some(ast::UnaryOp::Not) => Expr::Unary { op: UnaryOp::Not, operand },
+                    Some(ast::UnaryOp::Negate) => Expr::Unary { op: UnaryOp::Negate, operand },
+                    None => Expr::Error,
+                }
+            }
+            ast::Expr::Binary(binary) => {
+                let left = self.expr_or_error(binary.left(), span);
+                let right = self.expr_or_error(binary.right(), span);
+                match binary.op() {
+                    Some(op) => Expr::Binary { op: binary_op(op), left, right },
+                    None => Expr::Error,
+                }
+            }
+            ast::Expr::Field(field) => self.field_expr(field, span),
+            ast::Expr::Call(call) => self.call(call, span),
+            ast::Expr::Index(index) => {
+                let base = self.expr_or_error(index.base(), span);
+                let index = self.expr_or_error(index.index(), span);
+                Expr::Index { base, index }
+            }
+            ast::Expr::With(with) => {
+                if matches!(with.base(), Some(ast::Expr::Script(_))) {
+                    self.unsupported(span, "a script");
+                    return Read::Expr(Expr::Error);
+                }
+                let base = self.expr_or_error(with.base(), span);
+                let items = self.block(with.block());
+                Expr::With { base, items: items.into() }
+            }
+            ast::Expr::If(conditional) => Expr::If {
+                condition: self.expr_or_error(conditional.condition(), span),
+                then: self.expr_or_error(conditional.then_value(), span),
+                otherwise: self.expr_or_error(conditional.else_value(), span),
+            },
+            ast::Expr::Match(matched) => {
+                let value = self.expr_or_error(matched.scrutinee(), span);
+                let arms = matched.arms().map(|arm| self.arm(&arm)).collect();
+                Expr::Match { value, arms }
+            }
+        })
+    }
+
+    fn arm(&mut self, arm: &ast::MatchArm) -> Arm {
+        let span = Self::text_span(arm);
+        let mut patterns = Vec::new();
+        let mut rest = false;
+        for alternative in arm.pattern().into_iter().flat_map(|pattern| pattern.alternatives()) {
+            match alternative {
+                ast::PatternAlternative::Value(value) => patterns.push(self.expr(&value)),
+                ast::PatternAlternative::Rest(name) if name.text() == "_" => rest = true,
+                ast::PatternAlternative::Rest(name) => {
+                    let at = Self::name_span(&name);
+                    let at_span = self.span(at);
+                    self.report.push(|_| {
+                        Diagnostic::error(
+                            codes::MATCH_ARMS,
+                            at_span,
+                            format!("`{name}` is no pattern: a pattern is a literal, a range of literals or `_`"),
+                        )
+                        .with_help("to compare with another value, use `if … then … else …`")
+                    });
+                    patterns.push(self.wrong(at));
+                }
+            }
+        }
+        if rest {
+            patterns.clear();
+        } else if patterns.is_empty() {
+            patterns.push(self.wrong(span));
+        }
+        let value = self.expr_or_error(arm.value(), span);
+        Arm { patterns, span, value }
+    }
+
+    fn literal(&mut self, value: ast::LiteralValue, span: TextSpan) -> Expr {
+        let too_large = |resolver: &mut Self, what: &str| {
+            resolver.error(codes::ARITHMETIC, span, || {
+                format!("this {what} is too large: 64 bits hold no more than {}", i64::MAX)
+            });
+            Expr::Error
+        };
+        match value {
+            ast::LiteralValue::None => Expr::None,
+            ast::LiteralValue::Bool(truth) => Expr::Bool(truth),
+            ast::LiteralValue::Int(number) => Expr::Int(number),
+            ast::LiteralValue::Ip(ip) => Expr::Ip(ip),
+            ast::LiteralValue::Cidr(cidr) => Expr::Cidr(cidr),
+            ast::LiteralValue::Bytes(bytes) => match i64::try_from(bytes) {
+                Ok(bytes) => Expr::Bytes(bytes),
+                Err(_) => too_large(self, "size"),
+            },
+            ast::LiteralValue::DurationMs(duration_ms) => match i64::try_from(duration_ms) {
+                Ok(duration_ms) => Expr::Duration(duration_ms),
+                Err(_) => too_large(self, "duration"),
+            },
+            ast::LiteralValue::Percent(percent) => Expr::Percent(i64::from(percent)),
+        }
+    }
+
+    fn string(&mut self, text: &ast::StringExpr) -> Expr {
+        if let Some(plain) = text.plain_text() {
+            // The same text often stands many times; it is kept once.
+            let name = self.program.names.intern(&plain);
+            return Expr::Str(self.program.names.shared(name));
+        }
+        let mut pieces = Vec::new();
+        for part in text.parts() {
+            pieces.push(match part {
+                ast::StringPart::Text(text) => Piece::Text(text.into()),
+                ast::StringPart::Interpolation(inner) => {
+                    let span = Self::text_span(&inner);
+                    Piece::Value(self.expr_or_error(inner.expr(), span))
+                }
+            });
+        }
+        Expr::Interpolation(pieces.into())
+    }
+
+    fn name(&mut self, written: &ast::Name) -> Expr {
+        let name = self.program.names.intern(written.text());
+        if let Some(slot) = self.scope.iter().rposition(|(known, _)| *known == name) {
+            return Expr::Local(u32::try_from(slot).unwrap_or(u32::MAX));
+        }
+        let span = Self::name_span(written);
+        match self.find(name) {
+            Some(Binding::Def(index)) => {
+                self.definition_as_value(self.def_ref(index), self.kinds[index as usize], span)
+            }
+            Some(Binding::Module(None, _)) => Expr::Error,
+            Some(Binding::Module(Some(_), _)) => {
+                self.error(codes::WRONG_PLACE, span, || {
+                    format!("`{written}` is a module; a value of it is written `{written}.name`")
+                });
+                Expr::Error
+            }
+            None => {
+                self.undefined(written, name);
+                Expr::Error
+            }
+        }
+    }
+
+    fn definition_as_value(&mut self, def: DefRef, kind: DeclKind, span: TextSpan) -> Expr {
+        match kind {
+            DeclKind::Refused => Expr::Error,
+            DeclKind::Param | DeclKind::Resource | DeclKind::Group if self.in_function => {
+                let path = self.program_path(def);
+                let at = self.span(span);
+                self.report.push(|_| {
+                    Diagnostic::error(
+                        codes::FUNCTION_SCOPE,
+                        at,
+                        format!("a function does not see `{path}`: it sees its arguments, constants and functions"),
+                    )
+                    .with_help("add an argument, and give it where the function is called")
+                });
+                Expr::Error
+            }
+            DeclKind::Param | DeclKind::Let | DeclKind::Resource | DeclKind::Group => Expr::Def(def),
+            DeclKind::Fn => {
+                let path = self.program_path(def);
+                self.error(codes::WRONG_PLACE, span, || format!("`{path}` is a function; call it: `{path}(…)`"));
+                Expr::Error
+            }
+            DeclKind::Type | DeclKind::ExternResource | DeclKind::ExternRole => {
+                let path = self.program_path(def);
+                self.error(codes::WRONG_PLACE, span, || format!("`{path}` is a type, and a value is wanted here"));
+                Expr::Error
+            }
+        }
+    }
+
+    fn undefined(&mut self, written: &ast::Name, name: Name) {
+        let text = written.text();
+        let span = self.span(Self::name_span(written));
+        let names = &self.program.names;
+        let (scope, by_name, program) = (&self.scope, &self.by_name, &*self.program);
+        self.report.push(|suggester| {
+            let known = scope.iter().map(|(name, _)| *name).chain(by_name.keys().copied()).map(|name| names.text(name));
+            let offering = by_name.iter().find_map(|(module_name, binding)| match binding {
+                Binding::Module(Some(module), _) if program.module(*module).by_name.contains_key(&name) => {
+                    Some(names.text(*module_name))
+                }
+                _ => None,
+            });
+            let help = match (text, kit_stdlib::MODULES.iter().find(|module| module.name == text), offering) {
+                ("null" | "nil", ..) => Some("the absent value is `none`".to_owned()),
+                ("yes" | "no" | "on" | "off", ..) => Some("a bool is `true` or `false`".to_owned()),
+                ("meta", ..) => Some("metadata is read by its whole path, such as meta.aws.region".to_owned()),
+                ("it", ..) => Some("`it` exists only in `where … else …`".to_owned()),
+                (_, Some(module), _) => Some(format!("write `use {}` at the top of the file", module.path)),
+                (_, _, Some(module)) => Some(format!("did you mean `{module}.{text}`?")),
+                _ => suggester.did_you_mean(text, known).or_else(|| {
+                    Some(format!("declare it with `let` or `param`, or write \"{text}\" if a text is meant"))
+                }),
+            };
+            Diagnostic::error(codes::UNDEFINED, span, format!("nothing is named `{text}`")).maybe_help(help)
+        });
+    }
+
+    /// A name followed by fields may be a module's definition, metadata, or a value's field.
+    fn field_expr(&mut self, field: &ast::FieldExpr, span: TextSpan) -> Expr {
+        let (Some(base), Some(written)) = (field.base(), field.field()) else {
+            return Expr::Error;
+        };
+        if let Some(root) = self.free_root(&base) {
+            if root.text() == "meta" {
+                return self.metadata(&ast::Expr::Field(field.clone()), None, span);
+            }
+            if let Some(module) = self.module_of(&base) {
+                let Some(module) = module else { return Expr::Error };
+                let Some((def, kind)) = self.find_in_module(module, &written) else { return Expr::Error };
+                return self.definition_as_value(def, kind, Self::name_span(&written));
+            }
+        }
+        let base = self.expr(&base);
+        let name = self.program.names.intern(written.text());
+        Expr::Field { base, name, name_start: Self::name_span(&written).start }
+    }
+
+    /// The name that a chain of fields begins with, if it is no variable.
+    fn free_root(&self, expr: &ast::Expr) -> Option<ast::Name> {
+        let mut expr = expr.clone();
+        // A chain is as deep as the tree, which the parser bounds.
+        loop {
+            match expr {
+                ast::Expr::Field(field) => expr = field.base()?,
+                ast::Expr::Name(name) => {
+                    let written = name.name()?;
+                    let known = self.program.names.find(written.text());
+                    let local = known.is_some_and(|name| self.scope.iter().any(|(local, _)| *local == name));
+                    return (!local).then_some(written);
+                }
+                _ => return None,
+            }
+        }
+    }
+
+    /// The module that an expression names by itself; `Some(None)` for one that was not found.
+    fn module_of(&self, expr: &ast::Expr) -> Option<Option<u16>> {
+        let ast::Expr::Name(name) = expr else { return None };
+        let written = name.name()?;
+        match self.find(self.program.names.find(written.text())?)? {
+            Binding::Module(module, _) => Some(module),
+            Binding::Def(_) => None,
+        }
+    }
+
+    fn call(&mut self, call: &ast::CallExpr, span: TextSpan) -> Expr {
+        match call.callee() {
+            Some(ast::Expr::Name(name)) => {
+                let args = self.args(call);
+                let Some(written) = name.name() else { return Expr::Error };
+                let name = self.program.names.intern(written.text());
+                let at = Self::name_span(&written);
+                if self.scope.iter().any(|(known, _)| *known == name) {
+                    self.error(codes::WRONG_PLACE, at, || format!("`{written}` is a value and cannot be called"));
+                    return Expr::Error;
+                }
+                match self.find(name) {
+                    Some(Binding::Def(index)) => {
+                        self.call_of(self.def_ref(index), self.kinds[index as usize], args, at)
+                    }
+                    Some(Binding::Module(None, _)) => Expr::Error,
+                    Some(Binding::Module(Some(_), _)) => {
+                        self.error(codes::WRONG_PLACE, at, || format!("`{written}` is a module and cannot be called"));
+                        Expr::Error
+                    }
+                    None => {
+                        self.undefined(&written, name);
+                        Expr::Error
+                    }
+                }
+            }
+            Some(ast::Expr::Field(field)) => {
+                let (Some(base), Some(written)) = (field.base(), field.field()) else { return Expr::Error };
+                if let Some(root) = self.free_root(&base) {
+                    if root.text() == "meta" {
+                        let args = self.args(call);
+                        return self.metadata(&ast::Expr::Field(field), Some(args), span);
+                    }
+                    if let Some(module) = self.module_of(&base) {
+                        let args = self.args(call);
+                        let Some(module) = module else { return Expr::Error };
+                        let Some((def, kind)) = self.find_in_module(module, &written) else { return Expr::Error };
+                        return self.call_of(def, kind, args, Self::name_span(&written));
+                    }
+                }
+                let base = self.expr(&base);
+                let args = self.args(call);
+                let name = self.program.names.intern(written.text());
+                Expr::CallMethod { base, name, name_start: Self::name_span(&written).start, args: args.into() }
+            }
+            _ => {
+                self.error(codes::WRONG_PLACE, span, || "only a function or a method can be called".to_owned());
+                Expr::Error
+            }
+        }
+    }
+
+    fn args(&mut self, call: &ast::CallExpr) -> Vec<ExprId> {
+        call.args().map(|arg| self.expr(&arg)).collect()
+    }
+
+    fn call_of(&mut self, def: DefRef, kind: DeclKind, args: Vec<ExprId>, at: TextSpan) -> Expr {
+        match kind {
+            DeclKind::Fn => Expr::CallFn { function: def, args: args.into() },
+            DeclKind::Refused => Expr::Error,
+            _ => {
+                let path = self.program_path(def);
+                self.error(codes::WRONG_PLACE, at, || format!("`{path}` is no function and cannot be called"));
+                Expr::Error
+            }
+        }
+    }
+
+    /// `meta.aws.region`, `meta.aws.image("…")`, and fields of what they give.
+    fn metadata(&mut self, expr: &ast::Expr, args: Option<Vec<ExprId>>, span: TextSpan) -> Expr {
+        let mut path: Vec<ast::Name> = Vec::new();
+        let mut at = expr.clone();
+        // Bounded by the depth of the tree.
+        while let ast::Expr::Field(field) = &at {
+            path.extend(field.field());
+            let Some(base) = field.base() else { return Expr::Error };
+            at = base;
+        }
+        path.reverse();
+        let modules: Vec<u16> = self
+            .by_name
+            .values()
+            .filter_map(|binding| match binding {
+                Binding::Module(module, _) => *module,
+                Binding::Def(_) => None,
+            })
+            .collect();
+        let Some(first) = path.first() else { return Expr::Error };
+        let names = &self.program.names;
+        let root = names.find(first.text());
+        let declared = modules.iter().find_map(|module| {
+            let index = self.program.module(*module).metadata.iter().position(|entry| Some(entry.name) == root)?;
+            Some((*module, index))
+        });
+        let Some((module, index)) = declared else {
+            let at = self.span(Self::name_span(first));
+            let program = &*self.program;
+            self.report.push(|suggester| {
+                let roots = || {
+                    modules
+                        .iter()
+                        .flat_map(|module| &program.module(*module).metadata)
+                        .map(|entry| names.text(entry.name))
+                };
+                let text = first.text();
+                let help = match kit_stdlib::MODULES.iter().find(|module| module.name == text) {
+                    Some(module) => Some(format!("write `use {}` at the top of the file", module.path)),
+                    None => suggester.did_you_mean(text, roots()).or_else(|| {
+                        let known: Vec<&str> = roots().collect();
+                        (!known.is_empty()).then(|| {
+                            format!(
+                                "the modules used here know {}",
+                                crate::report::listed(known.iter().copied(), "and")
+                            )
+                        })
+                    }),
+                };
+                Diagnostic::error(codes::UNKNOWN_METADATA, at, format!("there is no metadata `meta.{text}`"))
+                    .maybe_help(help)
+            });
+            return Expr::Error;
+        };
+        let mut indexes = vec![u32::try_from(index).unwrap_or(u32::MAX)];
+        for (depth, written) in path.iter().enumerate().skip(1) {
+            let here = MetaPath { module, indexes: indexes.clone() };
+            let Some(MetaKind::Group(entries)) = self.program.meta_entry(&here).map(|entry| &entry.kind) else {
+                // A leaf is reached, and what follows are fields of its value.
+                return self.metadata_field(here, &path[depth..], args, span);
+            };
+            let wanted = names.find(written.text());
+            let Some(found) = entries.iter().position(|entry| Some(entry.name) == wanted) else {
+                let at = self.span(Self::name_span(written));
+                let known: Vec<&str> = entries.iter().map(|entry| names.text(entry.name)).collect();
+                let prefix = self.program.meta_name(&here);
+                self.report.push(|suggester| {
+                    let help = suggester.did_you_mean(written.text(), known.iter().copied()).unwrap_or_else(|| {
+                        format!("meta.{prefix} has {}", crate::report::listed(known.iter().copied(), "and"))
+                    });
+                    Diagnostic::error(
+                        codes::UNKNOWN_METADATA,
+                        at,
+                        format!("there is no metadata `meta.{prefix}.{written}`"),
+                    )
+                    .with_help(help)
+                });
+                return Expr::Error;
+            };
+            indexes.push(u32::try_from(found).unwrap_or(u32::MAX));
+        }
+        let path = MetaPath { module, indexes };
+        match self.program.meta_entry(&path).map(|entry| &entry.kind) {
+            Some(MetaKind::Value { .. }) => Expr::Meta(Box::new(path), args.map(Into::into)),
+            _ => {
+                let name = self.program.meta_name(&path);
+                self.error(codes::UNKNOWN_METADATA, span, || {
+                    format!("`meta.{name}` is a branch of the metadata; name a value below it")
+                });
+                Expr::Error
+            }
+        }
+    }
+
+    /// `meta.aws.image.name`: fields, or a method, of a value that was looked up.
+    fn metadata_field(
+        &mut self,
+        path: MetaPath,
+        rest: &[ast::Name],
+        args: Option<Vec<ExprId>>,
+        span: TextSpan,
+    ) -> Expr {
+        let mut base = self.push(Expr::Meta(Box::new(path), None), span);
+        let Some((last, fields)) = rest.split_last() else { return Expr::Error };
+        for written in fields {
+            let name = self.program.names.intern(written.text());
+            base = self.push(Expr::Field { base, name, name_start: Self::name_span(written).start }, span);
+        }
+        let name = self.program.names.intern(last.text());
+        let name_start = Self::name_span(last).start;
+        match args {
+            Some(args) => Expr::CallMethod { base, name, name_start, args: args.into() },
+            None => Expr::Field { base, name, name_start },
+        }
+    }
+}
+
+/// An expression that was read: new, or one that stands already (parentheses leave no trace).
+enum Read {
+    Expr(Expr),
+    Done(ExprId),
+}
+
+fn binary_op(op: ast::BinaryOp) -> BinaryOp {
+    match op {
+        ast::BinaryOp::Add => BinaryOp::Add,
+        ast::BinaryOp::Subtract => BinaryOp::Sub,
+        ast::BinaryOp::Multiply => BinaryOp::Mul,
+        ast::BinaryOp::Equal => BinaryOp::Eq,
+        ast::BinaryOp::NotEqual => BinaryOp::NotEq,
+        ast::BinaryOp::Less => BinaryOp::Less,
+        ast::BinaryOp::LessOrEqual => BinaryOp::LessEq,
+        ast::BinaryOp::Greater => BinaryOp::Greater,
+        ast::BinaryOp::GreaterOrEqual => BinaryOp::GreaterEq,
+        ast::BinaryOp::And => BinaryOp::And,
+        ast::BinaryOp::Or => BinaryOp::Or,
+        ast::BinaryOp::Coalesce => BinaryOp::Coalesce,
+        ast::BinaryOp::In => BinaryOp::In,
+        ast::BinaryOp::Range => BinaryOp::Range,
+    }
+}

@@ -1,0 +1,300 @@
+//! Types as they are written.
+
+use std::rc::Rc;
+
+use kit_lang::Diagnostic;
+use kit_lang::ast::{self, AstNode};
+
+use super::{DeclKind, Resolver};
+use crate::codes;
+use crate::hir::{DefKind, DefRef, ExprRef, Item, Program};
+use crate::report::{DiagnosticExt as _, Report};
+use crate::types::{FieldTy, Lit, RecordTy, Ty};
+
+/// Names of the types that the language has.
+const BUILT_IN: &[&str] =
+    &["bool", "int", "string", "ip", "cidr", "bytes", "duration", "percent", "script", "list", "map", "ref", "secret"];
+
+impl Resolver<'_> {
+    pub(super) fn read_type(&mut self, ty: &ast::Type) -> Ty {
+        match ty {
+            ast::Type::Named(named) => self.named_type(named),
+            ast::Type::Optional(optional) => {
+                let inner = self.ty(optional.inner());
+                if matches!(inner, Ty::Opt(_)) {
+                    self.error(codes::MISMATCH, Self::text_span(optional), || {
+                        "a type is optional once: `T??` would have two ways of being absent".to_owned()
+                    });
+                    return inner;
+                }
+                Ty::Opt(Rc::new(inner))
+            }
+            ast::Type::Union(union) => {
+                let mut alternatives = Vec::new();
+                for alternative in union.alternatives() {
+                    let span = Self::text_span(&alternative);
+                    match self.read_type(&alternative) {
+                        Ty::Union(inner) => alternatives.extend(inner.iter().cloned()),
+                        Ty::Error => return Ty::Error,
+                        scalar @ (Ty::Bool
+                        | Ty::Int
+                        | Ty::Str
+                        | Ty::Ip
+                        | Ty::Cidr
+                        | Ty::Bytes
+                        | Ty::Duration
+                        | Ty::Percent
+                        | Ty::Lit(_)
+                        | Ty::Alias(_)) => alternatives.push(scalar),
+                        _ => {
+                            self.error(codes::MISMATCH, span, || {
+                                "a union joins literals and types of single values, such as `int | percent`".to_owned()
+                            });
+                            return Ty::Error;
+                        }
+                    }
+                }
+                Ty::Union(alternatives.into())
+            }
+            ast::Type::Record(record) => {
+                let mut fields = Vec::new();
+                for field in record.fields().into_iter().flat_map(|fields| fields.fields()) {
+                    self.field_decl(&field, &mut fields);
+                }
+                Ty::Record(Rc::new(RecordTy { fields }))
+            }
+            ast::Type::Literal(literal) => match literal.value() {
+                Some(ast::LiteralTypeValue::String(text)) => match text.plain_text() {
+                    Some(text) => Ty::Lit(Lit::Str(text.into())),
+                    None => {
+                        self.error(codes::MISMATCH, Self::text_span(literal), || "a type holds no `${…}`".to_owned());
+                        Ty::Error
+                    }
+                },
+                Some(ast::LiteralTypeValue::Literal(value)) => match value.value() {
+                    Some(ast::LiteralValue::Int(number)) => Ty::Lit(Lit::Int(number)),
+                    None => Ty::Error,
+                    Some(_) => {
+                        self.error(codes::MISMATCH, Self::text_span(literal), || {
+                            "only texts and whole numbers stand as types of one value".to_owned()
+                        });
+                        Ty::Error
+                    }
+                },
+                None => Ty::Error,
+            },
+            ast::Type::Paren(paren) => self.ty(paren.inner()),
+        }
+    }
+
+    fn named_type(&mut self, named: &ast::NamedType) -> Ty {
+        let Some(name) = named.name() else { return Ty::Error };
+        if let Some(module) = named.module() {
+            let found = self.type_in_module(&module, &name);
+            return self.type_of_definition(found, named);
+        }
+        let argument = named.argument();
+        let generic = matches!(name.text(), "list" | "map" | "ref" | "secret");
+        if generic != argument.is_some() {
+            let span = Self::text_span(named);
+            let text = name.text().to_owned();
+            if BUILT_IN.contains(&name.text()) {
+                self.error(codes::MISMATCH, span, || {
+                    if generic {
+                        format!("`{text}` of what? Write `{text}<…>`, for instance `{text}<string>`")
+                    } else {
+                        format!("`{text}` takes no type in `<…>`")
+                    }
+                });
+            } else {
+                self.error(codes::MISMATCH, span, || format!("`{text}` takes no type in `<…>`"));
+            }
+            return Ty::Error;
+        }
+        if generic {
+            let span = argument.as_ref().map_or_else(|| Self::text_span(named), Self::text_span);
+            let inner = self.ty(argument);
+            return match (name.text(), inner) {
+                (_, Ty::Error) => Ty::Error,
+                ("list", inner) => Ty::List(Rc::new(inner)),
+                ("map", inner) => Ty::Map(Rc::new(inner)),
+                ("secret", inner) => Ty::Secret(Rc::new(inner)),
+                (_, Ty::Desc(def)) => Ty::Ref(def),
+                (_, _) => {
+                    self.error(codes::MISMATCH, span, || "`ref<…>` names the type of a resource".to_owned());
+                    Ty::Error
+                }
+            };
+        }
+        match name.text() {
+            "bool" => Ty::Bool,
+            "int" => Ty::Int,
+            "string" => Ty::Str,
+            "ip" => Ty::Ip,
+            "cidr" => Ty::Cidr,
+            "bytes" => Ty::Bytes,
+            "duration" => Ty::Duration,
+            "percent" => Ty::Percent,
+            "script" => Ty::Script,
+            text if text.starts_with(|first: char| first.is_lowercase()) => {
+                let span = self.span(Self::name_span(&name));
+                self.report.push(|suggester| {
+                    let foreign = match text {
+                        "str" | "text" => Some("string"),
+                        "number" | "integer" | "float" => Some("int"),
+                        "boolean" => Some("bool"),
+                        "size" | "byte" => Some("bytes"),
+                        "network" => Some("cidr"),
+                        "array" => Some("list"),
+                        _ => None,
+                    };
+                    let help = foreign
+                        .map(|known| format!("did you mean `{known}`?"))
+                        .or_else(|| suggester.did_you_mean(text, BUILT_IN.iter().copied()))
+                        .unwrap_or_else(|| {
+                            format!(
+                                "the types of the language are {}",
+                                crate::report::listed(BUILT_IN[..8].iter().copied(), "and")
+                            )
+                        });
+                    Diagnostic::error(codes::UNDEFINED, span, format!("there is no type `{text}`")).with_help(help)
+                });
+                Ty::Error
+            }
+            _ => {
+                let found = self.type_here(&name);
+                self.type_of_definition(found, named)
+            }
+        }
+    }
+
+    fn type_of_definition(&mut self, found: Option<(DefRef, DeclKind)>, at: &impl AstNode) -> Ty {
+        match found {
+            Some((def, DeclKind::Type)) => Ty::Alias(def),
+            Some((def, DeclKind::ExternResource)) => Ty::Desc(def),
+            Some((_, DeclKind::Refused)) | None => Ty::Error,
+            Some((def, _)) => {
+                let path = self.program_path(def);
+                self.error(codes::WRONG_PLACE, Self::text_span(at), || format!("`{path}` is no type"));
+                Ty::Error
+            }
+        }
+    }
+
+    /// A field as a record type or an extern declares it.
+    pub(super) fn field_decl(&mut self, field: &ast::FieldDecl, fields: &mut Vec<FieldTy>) {
+        let Some(written) = field.name() else { return };
+        let name = self.program.names.intern(written.text());
+        let span = Self::name_span(&written);
+        if let Some(first) = fields.iter().find(|field| field.name == name) {
+            let (at, first) = (self.span(span), self.span(first.span));
+            self.report.push(|_| {
+                Diagnostic::error(codes::FIELD_TWICE, at, format!("the field `{written}` is declared twice"))
+                    .with_label(first, "it is declared here first")
+            });
+            return;
+        }
+        let ty = self.ty(field.ty());
+        let outer = std::mem::take(&mut self.scope);
+        let default = field.default().map(|value| ExprRef { module: self.module, expr: self.expr(&value) });
+        self.scope = outer;
+        let refinement = field.refinement().map(|refinement| self.refinement(&refinement));
+        fields.push(FieldTy { name, ty, default, refinement, live: field.is_live(), module: self.module, span });
+    }
+
+    /// The fields and requires of an extern; the requires see the fields, those of a role also its group.
+    pub(super) fn extern_body(
+        &mut self,
+        items: impl Iterator<Item = ast::ExternItem>,
+        is_role: bool,
+    ) -> (RecordTy, Vec<Item>) {
+        let mut fields = Vec::new();
+        let mut others = Vec::new();
+        for item in items {
+            match item {
+                ast::ExternItem::Field(field) => self.field_decl(&field, &mut fields),
+                other => others.push(other),
+            }
+        }
+        self.scope = fields.iter().map(|field| (field.name, field.span)).collect();
+        if is_role {
+            for extra in ROLE_VARIABLES {
+                self.scope.push((self.program.names.intern(extra), Default::default()));
+            }
+        }
+        let requires = others
+            .into_iter()
+            .filter_map(|item| match item {
+                ast::ExternItem::Require(require) => Some(self.require(&require)),
+                ast::ExternItem::For(repeated) => Some(self.for_block(&repeated)),
+                ast::ExternItem::If(conditional) => Some(self.if_block(&conditional)),
+                ast::ExternItem::Field(_) => None,
+            })
+            .collect();
+        self.scope.clear();
+        (RecordTy { fields }, requires)
+    }
+}
+
+/// What the requires of a role see beside its fields, in the order of their slots: how many machines the
+/// group has, and its members.
+pub(crate) const ROLE_VARIABLES: [&str; 2] = ["count", "members"];
+
+/// Types that contain themselves are errors; they are cut, so that nothing later runs in circles.
+pub(super) fn cut_alias_cycles(program: &mut Program, report: &mut Report, module: u16) {
+    #[derive(Clone, Copy, PartialEq)]
+    enum State {
+        New,
+        Open,
+        Done,
+    }
+    fn visit(program: &Program, index: u32, module: u16, states: &mut [State], cyclic: &mut Vec<u32>) {
+        states[index as usize] = State::Open;
+        let def = DefRef { module, index };
+        if let DefKind::Type { ty, .. } = &program.def(def).kind {
+            walk(program, ty, module, states, cyclic);
+        }
+        states[index as usize] = State::Done;
+    }
+    fn walk(program: &Program, ty: &Ty, module: u16, states: &mut [State], cyclic: &mut Vec<u32>) {
+        match ty {
+            Ty::Alias(def) if def.module == module => match states[def.index as usize] {
+                State::New => visit(program, def.index, module, states, cyclic),
+                State::Open => cyclic.push(def.index),
+                State::Done => {}
+            },
+            Ty::List(inner) | Ty::Map(inner) | Ty::Opt(inner) | Ty::Secret(inner) => {
+                walk(program, inner, module, states, cyclic);
+            }
+            Ty::Union(alternatives) => {
+                for one in alternatives.iter() {
+                    walk(program, one, module, states, cyclic);
+                }
+            }
+            Ty::Record(record) => {
+                for field in &record.fields {
+                    walk(program, &field.ty, module, states, cyclic);
+                }
+            }
+            _ => {}
+        }
+    }
+    let count = program.module(module).defs.len();
+    let mut states = vec![State::New; count];
+    let mut cyclic = Vec::new();
+    for index in 0..count {
+        if states[index] == State::New && matches!(program.module(module).defs[index].kind, DefKind::Type { .. }) {
+            visit(program, u32::try_from(index).unwrap_or(u32::MAX), module, &mut states, &mut cyclic);
+        }
+    }
+    for index in cyclic {
+        let def = DefRef { module, index };
+        let (span, name) = (program.def_span(def), program.path_of(def));
+        report.push(|_| {
+            Diagnostic::error(codes::CYCLE, span, format!("the type `{name}` contains itself")).maybe_help(None)
+        });
+        if let DefKind::Type { ty, .. } = &mut program.modules[module as usize].defs[index as usize].kind {
+            *ty = Ty::Error;
+        }
+    }
+}
