@@ -153,11 +153,8 @@ impl Draft {
 
     /// Counts a failure, and says how many there are.
     pub(crate) fn fail(&mut self, address: &Address, why: &str) -> u32 {
-        let failures = self
-            .head
-            .failures
-            .entry(address.clone())
-            .or_insert_with(|| Failures { count: 0, last: String::new() });
+        let failures =
+            self.head.failures.entry(address.clone()).or_insert_with(|| Failures { count: 0, last: String::new() });
         if !planted(Bug::FailuresNotCounted) {
             failures.count = failures.count.saturating_add(1);
         }

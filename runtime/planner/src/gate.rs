@@ -149,15 +149,9 @@ mod tests {
         let gate = Gate::permit(Permit { epoch: Epoch(7), not_after_boot_ms: 10_000 });
         let call = call(Authority::Permit(Epoch(7)), start());
         assert_eq!(gate.admit(&call, &policy, at(9_000)), Ok(()));
-        assert_eq!(
-            gate.admit(&call, &policy, at(9_001)),
-            Err(Refusal::TooLate { left_ms: 999, needed_ms: 1_000 })
-        );
+        assert_eq!(gate.admit(&call, &policy, at(9_001)), Err(Refusal::TooLate { left_ms: 999, needed_ms: 1_000 }));
         let other = super::tests::call(Authority::Permit(Epoch(6)), start());
-        assert_eq!(
-            gate.admit(&other, &policy, at(0)),
-            Err(Refusal::OtherEpoch { call: Epoch(6), open: Epoch(7) })
-        );
+        assert_eq!(gate.admit(&other, &policy, at(0)), Err(Refusal::OtherEpoch { call: Epoch(6), open: Epoch(7) }));
     }
 
     #[test]
@@ -167,10 +161,7 @@ mod tests {
         assert_eq!(gate.admit(&call(Authority::Rescue, start()), &policy, at(0)), Ok(()));
         let end = Action::TerminateMachine { machine: MachineId::from("i-1") };
         assert_eq!(gate.admit(&call(Authority::Rescue, end), &policy, at(0)), Err(Refusal::NotForRescue));
-        assert_eq!(
-            gate.admit(&call(Authority::Permit(Epoch(1)), start()), &policy, at(0)),
-            Err(Refusal::NoPermit)
-        );
+        assert_eq!(gate.admit(&call(Authority::Permit(Epoch(1)), start()), &policy, at(0)), Err(Refusal::NoPermit));
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod managers;
 mod memory;
 mod operator;
 mod plan;
+mod reconciler;
 mod request;
 mod retire;
 mod slots;
@@ -22,12 +23,14 @@ mod survey;
 #[cfg(feature = "planted-bugs")]
 pub use bugs::{Bug, plant};
 pub use change::{
-    ChangeRefused, MAX_HISTORY, MAX_PAUSE_REASON_CHARS, Resume, commit_revision, destroy, pause, resume, rollback_target,
+    ChangeRefused, MAX_HISTORY, MAX_PAUSE_REASON_CHARS, Resume, commit_revision, destroy, pause, resume,
+    rollback_target,
 };
 pub use gate::{Gate, Refusal};
 pub use majority::{Voters, majority};
 pub use memory::Memory;
 pub use operator::{Demolition, bootstrap, demolish, is_formed, recover};
 pub use plan::plan;
+pub use reconciler::{GroupStatus, MemberStatus, Reconciler, ReplicaRole, Status};
 pub use request::machine_request;
 pub use specs::Specs;

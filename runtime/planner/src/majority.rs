@@ -187,10 +187,7 @@ mod tests {
     fn with_one_down_only_that_one_may_be_touched() {
         let voters = swarm(vec![down("a", "m.1"), ready("b", "m.2"), ready("c", "m.3")]);
         assert_eq!(voters.may_stop(&Address::from("m.1")), Ok(()));
-        assert_eq!(
-            voters.may_stop(&Address::from("m.2")),
-            Err(Reason::WouldLoseQuorum { healthy: 1, needed: 2 })
-        );
+        assert_eq!(voters.may_stop(&Address::from("m.2")), Err(Reason::WouldLoseQuorum { healthy: 1, needed: 2 }));
     }
 
     #[test]

@@ -17,8 +17,7 @@ impl<'s> Round<'s> {
         let mut walk = Walk::default();
         for (index, address) in (0u32..).zip(&group.members) {
             let sight = scene.survey.next(&mut walk, scene.survey.key_in(group, index));
-            let subject =
-                Subject { address: address.clone(), group, member: scene.spec.members.get(address), sight };
+            let subject = Subject { address: address.clone(), group, member: scene.spec.members.get(address), sight };
             if self.needs_no_look(&subject) {
                 continue;
             }
@@ -195,8 +194,8 @@ impl<'s> Round<'s> {
             if *address == it.address || !self.is_voter(address) {
                 continue;
             }
-            let idle = matches!(operation.kind, OperationKind::Roll | OperationKind::Retire)
-                && operation.condemned.is_empty();
+            let idle =
+                matches!(operation.kind, OperationKind::Roll | OperationKind::Retire) && operation.condemned.is_empty();
             let first = own.is_none_or(|own| (operation.generation, address) < own);
             if !idle && first {
                 return Err(Reason::AnotherDisrupted { address: address.clone() });

@@ -108,7 +108,8 @@ impl Memory {
                 for slot in 1..=group.count {
                     let sight = survey.next(&mut walk, survey.key_in(group, slot));
                     // A strong listing needs no second one, so thousands of slots to be filled need no note.
-                    let told = sight.machines.is_empty() && sight.nodes.is_empty() && inventory.strong && inventory.complete;
+                    let told =
+                        sight.machines.is_empty() && sight.nodes.is_empty() && inventory.strong && inventory.complete;
                     if told || self.is_unremarkable(group.role, sight) {
                         continue;
                     }
@@ -242,9 +243,11 @@ impl Memory {
     fn settle(&mut self, survey: &Survey<'_>, head: &Head, now: Now, policy: &Policy) {
         self.unknown.retain(|address, since| {
             let generation = head.intent(address).map(|intent| intent.generation);
-            let seen = survey.sight(address).machines.iter().any(|(_, machine)| {
-                generation.is_none_or(|generation| machine.marks.generation >= generation)
-            });
+            let seen = survey
+                .sight(address)
+                .machines
+                .iter()
+                .any(|(_, machine)| generation.is_none_or(|generation| machine.marks.generation >= generation));
             !seen && now.since(*since) < policy.settle_ms
         });
         self.attempts.retain(|address, attempt| {
@@ -276,7 +279,9 @@ impl Memory {
         let count = attempt.count;
         let creates = matches!(
             call.action,
-            kit_model::Action::CreateMachine(_) | kit_model::Action::CreateVolume { .. } | kit_model::Action::CreateResource { .. }
+            kit_model::Action::CreateMachine(_)
+                | kit_model::Action::CreateVolume { .. }
+                | kit_model::Action::CreateResource { .. }
         );
         match outcome {
             Outcome::Done => {
@@ -334,7 +339,13 @@ impl Memory {
     }
 
     /// Whether `what` may be sent for `address`; else why not, and for how long.
-    pub(crate) fn may_send(&self, address: &Address, what: &str, provider: bool, now: Now) -> Result<(), (String, u64)> {
+    pub(crate) fn may_send(
+        &self,
+        address: &Address,
+        what: &str,
+        provider: bool,
+        now: Now,
+    ) -> Result<(), (String, u64)> {
         if planted(Bug::RepeatWithoutPause) {
             return Ok(());
         }

@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use kit_model::{
-    Action, Address, Approval, Blocked, Generation, GroupSpec, Head, Inventory, Machine, MachineId, MachineState, MemberSpec,
-    Now, OperationKind, Plan, Policy, Reason, ReplicaIdentity, ResourceSpec, RevisionId, Risk, Role, Spec, Step,
-    SwarmView, Token,
+    Action, Address, Approval, Blocked, Generation, GroupSpec, Head, Inventory, Machine, MachineId, MachineState,
+    MemberSpec, Now, OperationKind, Plan, Policy, Reason, ReplicaIdentity, ResourceSpec, RevisionId, Risk, Role, Spec,
+    Step, SwarmView, Token,
 };
 
 use crate::bugs::{Bug, planted};
@@ -277,9 +277,11 @@ impl<'s> Round<'s> {
             if !self.is_lacking(address) {
                 continue;
             }
-            if let Some(missing) = resource.depends_on.iter().find(|needed| {
-                !scene.inventory.resources.iter().any(|seen| seen.address == **needed && seen.ready)
-            }) {
+            if let Some(missing) = resource
+                .depends_on
+                .iter()
+                .find(|needed| !scene.inventory.resources.iter().any(|seen| seen.address == **needed && seen.ready))
+            {
                 self.block(Some(address), Reason::DependsOn { address: missing.clone() });
                 continue;
             }
@@ -323,11 +325,8 @@ impl<'s> Round<'s> {
             if !self.open(address, OperationKind::Repair, &scene.head.revision, 0) {
                 continue;
             }
-            let action = Action::SetRole {
-                node: node.id.clone(),
-                version: node.version,
-                role: kit_model::NodeRole::Worker,
-            };
+            let action =
+                Action::SetRole { node: node.id.clone(), version: node.version, role: kit_model::NodeRole::Worker };
             self.step(address, action, format!("another node answers at {address}, and {} still votes", node.id));
         }
     }
@@ -398,7 +397,11 @@ impl<'s> Round<'s> {
 
     /// The spec that machines of this group are made from now: the head's, or the last good one while a roll is
     /// stopped or under way.
-    pub(crate) fn repair_revision(&self, group: &GroupSpec, dead_content: Option<&kit_model::ContentHash>) -> &'s RevisionId {
+    pub(crate) fn repair_revision(
+        &self,
+        group: &GroupSpec,
+        dead_content: Option<&kit_model::ContentHash>,
+    ) -> &'s RevisionId {
         let scene = self.scene;
         let current = &scene.spec.revision;
         let Some(last_good) = scene.head.last_good.get(&group.name) else { return current };
@@ -409,8 +412,8 @@ impl<'s> Round<'s> {
             .operations
             .iter()
             .any(|(address, op)| op.kind == OperationKind::Roll && address.group() == group.name);
-        let was_former = dead_content
-            .is_none_or(|content| former.groups.get(&group.name).is_some_and(|g| g.content == *content));
+        let was_former =
+            dead_content.is_none_or(|content| former.groups.get(&group.name).is_some_and(|g| g.content == *content));
         if stopped || (rolling && was_former) { last_good } else { current }
     }
 
@@ -477,7 +480,13 @@ impl<'s> Round<'s> {
     }
 
     /// Makes sure that the journal has an operation for `address`.
-    pub(crate) fn open(&mut self, address: &Address, kind: OperationKind, revision: &RevisionId, reserved: usize) -> bool {
+    pub(crate) fn open(
+        &mut self,
+        address: &Address,
+        kind: OperationKind,
+        revision: &RevisionId,
+        reserved: usize,
+    ) -> bool {
         if self.draft.head().intent(address).is_some() {
             return true;
         }

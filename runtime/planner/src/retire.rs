@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use kit_model::{
-    Action, Address, Amount, Availability, GroupSpec, Machine, MachineState, Node, NodeRole, NodeState,
-    OperationKind, Reason, Role,
+    Action, Address, Amount, Availability, GroupSpec, Machine, MachineState, Node, NodeRole, NodeState, OperationKind,
+    Reason, Role,
 };
 
 use crate::bugs::{Bug, planted};
@@ -37,9 +37,7 @@ impl<'s> Round<'s> {
             let open = scene.head.operations.contains_key(*address);
             (!open, address.group(), std::cmp::Reverse(address.slot()))
         });
-        if voters
-            && let Some(at) = addresses.iter().position(|address| *address == scene.me)
-        {
+        if voters && let Some(at) = addresses.iter().position(|address| *address == scene.me) {
             let me = addresses.remove(at);
             addresses.push(me);
         }
@@ -105,8 +103,7 @@ impl<'s> Round<'s> {
         let votes = sight.nodes().find(|node| node.manager.is_some());
         if votes.is_some() || (voter && !live.is_empty()) {
             let healthy = votes.is_some_and(Node::is_healthy_voter);
-            let condemned =
-                scene.head.operations.get(address).is_some_and(|operation| !operation.condemned.is_empty());
+            let condemned = scene.head.operations.get(address).is_some_and(|operation| !operation.condemned.is_empty());
             let allowed = match (condemned, healthy, votes) {
                 (true, _, None) => Ok(()),
                 (_, true, _) => self.may_go(&it),

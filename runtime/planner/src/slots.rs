@@ -127,7 +127,8 @@ impl<'s> Round<'s> {
                 continue;
             }
             let subject = self.slot(group, slot, sight);
-            if scene.memory.is_unknown(&address) || (!dead && sight.nodes().next().is_some() && self.is_mass_failure(&subject))
+            if scene.memory.is_unknown(&address)
+                || (!dead && sight.nodes().next().is_some() && self.is_mass_failure(&subject))
             {
                 continue;
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kit_model::{Head, RevisionId, Spec};
+use kit_model::{Address, ContentHash, Head, RevisionId, Spec};
 
 /// The specs of the revisions that a head names, as far as they are loaded.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +27,11 @@ impl Specs {
     #[must_use]
     pub fn get(&self, revision: &RevisionId) -> Option<&Arc<Spec>> {
         self.loaded.get(revision)
+    }
+
+    /// A loaded spec in which the machine of `address` is made from this content: the first by revision.
+    pub(crate) fn with_content(&self, address: &Address, content: &ContentHash) -> Option<&Spec> {
+        self.loaded.values().map(Arc::as_ref).find(|spec| spec.content_of(address) == Some(content))
     }
 
     /// Revisions that planning under `head` needs and that are not loaded. The history is not among them.

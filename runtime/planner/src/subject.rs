@@ -532,8 +532,7 @@ impl<'s> Round<'s> {
         }
         let rebooted = operation.is_some_and(|operation| operation.rebooted);
         if rebooted {
-            let left_ms =
-                scene.policy.reboot_ms.saturating_sub(scene.memory.operation_for(address, scene.now));
+            let left_ms = scene.policy.reboot_ms.saturating_sub(scene.memory.operation_for(address, scene.now));
             if left_ms > 0 {
                 self.block(Some(address), Reason::Rebooting { left_ms });
             } else {
@@ -753,8 +752,8 @@ impl<'s> Round<'s> {
             }
         }
         let Some(operation) = operation else { return };
-        let patient = self.is_voter_group(it) && operation.kind != OperationKind::Create
-            || operation.kind == OperationKind::Roll;
+        let patient =
+            self.is_voter_group(it) && operation.kind != OperationKind::Create || operation.kind == OperationKind::Roll;
         if patient && !planted(Bug::NoStabilityWait) {
             let whole = scene.memory.whole_for(address, scene.now).unwrap_or(0);
             let left_ms = scene.policy.stable_ms.saturating_sub(whole);
@@ -830,7 +829,8 @@ impl<'s> Round<'s> {
         };
         let Some(kept) = several.iter().max_by_key(|machine| rank(machine)) else { return };
         let reason = Reason::TwoMachines { machines: several.iter().map(|machine| machine.id.clone()).collect() };
-        let surplus = several.iter().find(|machine| machine.id != kept.id && machine.state != MachineState::ShuttingDown);
+        let surplus =
+            several.iter().find(|machine| machine.id != kept.id && machine.state != MachineState::ShuttingDown);
         self.block(Some(address), reason);
         let Some(surplus) = surplus else { return };
         if planted(Bug::SurplusKept) || address == scene.me {
@@ -868,8 +868,7 @@ impl<'s> Round<'s> {
             && node.state == NodeState::Ready
             && !planted(Bug::DrainSkipped)
         {
-            let left_ms =
-                it.group.drain_ms.saturating_sub(scene.memory.operation_for(address, scene.now));
+            let left_ms = it.group.drain_ms.saturating_sub(scene.memory.operation_for(address, scene.now));
             if node.availability != Availability::Drain {
                 let former = operation.availability.unwrap_or(node.availability);
                 if let Some(operation) = self.draft.operation(address, None)

@@ -1,0 +1,288 @@
+//! When the quorum is lost: the one exception to "no action without a committed write".
+//!
+//! With too few voters running nobody can commit, and a member's address and volume are the lock: whoever rescues,
+//! and however many do, arrives at the same token, at the same address, with the same volume.
+
+use std::sync::Arc;
+
+use kit_model::{
+    Action, Address, Authority, Blocked, Effect, Head, Inventory, Leadership, Machine, MachineState, Now, Observation,
+    Policy, Reason, Spec, Step, Token, Volume, VolumeState,
+};
+
+use super::{Level, Reconciler, ReplicaRole, report};
+use crate::bugs::{Bug, planted};
+use crate::gate::Gate;
+use crate::majority::majority;
+use crate::memory::{Memory, what_of};
+use crate::request::render;
+use crate::specs::Specs;
+
+/// What speaks for a lost quorum. All times are milliseconds of the boot clock.
+#[derive(Debug, Default)]
+pub(super) struct Evidence {
+    /// Since when no leader was seen.
+    no_leader_ms: Option<u64>,
+    /// Since when each complete listing showed too few running managers.
+    short_ms: Option<u64>,
+    /// What the rescue itself sent.
+    pub(super) memory: Memory,
+}
+
+impl Evidence {
+    /// Somebody leads.
+    pub(super) fn leader_seen(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Whether listings are of use: only when a rescue may come.
+    pub(super) fn wants_listing(&self, policy: &Policy, now: Now) -> bool {
+        planted(Bug::RescueWithoutEvidence)
+            || self.no_leader_ms.is_some_and(|since| now.since(since) >= policy.rescue_after_ms / 2)
+    }
+}
+
+impl Reconciler {
+    /// Looks at the evidence, and rescues when it holds and it is this replica's turn.
+    pub(super) fn consider_rescue(&mut self, seen: &Observation, now: Now, out: &mut Vec<Effect>) {
+        let why = match &seen.leadership {
+            Leadership::NoLeader(why) | Leadership::Unknown(why) => why.clone(),
+            Leadership::Leader | Leadership::Follower(_) => {
+                self.end_rescue();
+                self.tell(Vec::new(), now, out);
+                return;
+            }
+        };
+        let since = *self.evidence.no_leader_ms.get_or_insert(seen.begun.boot_ms);
+        let wait = |reason: Reason| vec![Blocked { address: None, reason }];
+        let Some(cached) = &self.seen else {
+            self.tell(wait(Reason::NoQuorum { why }), now, out);
+            return;
+        };
+        let head = cached.head.value.clone();
+        if head.destroying || head.paused.is_some() {
+            self.end_rescue();
+            let reason = match &head.paused {
+                Some(why) if !head.destroying => Reason::Paused { why: why.clone() },
+                _ => Reason::Destroying,
+            };
+            self.tell(wait(reason), now, out);
+            return;
+        }
+        let Some(spec) = self.specs.get(&head.revision).cloned() else {
+            self.tell(wait(Reason::RevisionUnreadable { why: head.revision.to_string() }), now, out);
+            return;
+        };
+        let inventory = match &seen.inventory {
+            Some(Ok(inventory)) => Arc::clone(inventory),
+            Some(Err(failed)) => {
+                self.tell(wait(Reason::ListingFailed { why: failed.clone() }), now, out);
+                return;
+            }
+            None => {
+                self.tell(wait(Reason::NoQuorum { why }), now, out);
+                return;
+            }
+        };
+        if !inventory.complete {
+            self.tell(wait(Reason::PartialListing), now, out);
+            return;
+        }
+        let Some(rank) = self.judge(&spec, &inventory) else {
+            self.evidence.short_ms = None;
+            self.end_rescue();
+            self.tell(wait(Reason::NoQuorum { why }), now, out);
+            return;
+        };
+        let short = *self.evidence.short_ms.get_or_insert(inventory.at.boot_ms);
+        let proven_ms = since
+            .saturating_add(self.policy.rescue_after_ms)
+            // Two complete listings that far apart, of which this is the second.
+            .max(short.saturating_add(self.policy.rescue_after_ms));
+        let turn_ms = proven_ms.saturating_add(self.policy.rescue_stagger_ms.saturating_mul(rank));
+        if inventory.at.boot_ms < turn_ms && !planted(Bug::RescueWithoutEvidence) {
+            let left_ms = turn_ms.saturating_sub(now.boot_ms);
+            self.end_rescue();
+            self.tell(wait(Reason::RescueNotYet { left_ms, why }), now, out);
+            return;
+        }
+        if self.role != ReplicaRole::Rescuer {
+            self.role = ReplicaRole::Rescuer;
+            let text = "too few managers run to commit anything: this replica brings back what is stopped or gone";
+            out.push(report(Level::Warn, "rescue", None, text.to_owned()));
+        }
+        let (steps, blocked) = rescue_steps(&self.specs, &spec, &head, &inventory, |address, action| {
+            self.evidence.memory.may_send(address, &what_of(action), true, now)
+        });
+        self.tell(blocked, now, out);
+        if steps.is_empty() {
+            self.gate = Gate::closed();
+            return;
+        }
+        let not_after_boot_ms = now.boot_ms.saturating_add(self.policy.permit_ms);
+        self.gate = Gate::rescue(not_after_boot_ms);
+        self.last.plan.steps.clone_from(&steps);
+        self.send(steps, Authority::Rescue, not_after_boot_ms, now, out);
+    }
+
+    fn end_rescue(&mut self) {
+        if self.role == ReplicaRole::Rescuer {
+            self.role = ReplicaRole::Standby;
+        }
+        self.gate = Gate::closed();
+    }
+
+    /// Whether a listing shows fewer running managers than a majority of the voters; if so, which in order this
+    /// replica's turn is. A voter is a member whose volume bears the mark.
+    fn judge(&mut self, spec: &Spec, inventory: &Inventory) -> Option<u64> {
+        let group = spec.leader_group()?;
+        let formed = |address: &&Address| inventory.volume_of(address).is_some_and(|volume| volume.formed);
+        let voters = group.members.iter().filter(formed).count();
+        let running: Vec<&Address> = group.members.iter().filter(|address| runs(inventory, address)).collect();
+        let needed = majority(u32::try_from(voters).unwrap_or(u32::MAX)) as usize;
+        let rank = running.iter().position(|address| **address == self.identity.member);
+        if planted(Bug::RescueWithoutEvidence) {
+            return Some(0);
+        }
+        if voters == 0 || running.len() >= needed {
+            self.evidence.leader_or_enough();
+            return None;
+        }
+        rank.map(|rank| u64::try_from(rank).unwrap_or(u64::MAX))
+    }
+}
+
+impl Evidence {
+    /// Enough managers run: what was short before proves nothing any more.
+    fn leader_or_enough(&mut self) {
+        self.short_ms = None;
+    }
+}
+
+fn runs(inventory: &Inventory, address: &Address) -> bool {
+    inventory.machines_of(address).any(|machine| machine.state == MachineState::Running)
+}
+
+/// What may be done without a quorum, for the members of the group that leads: start what is stopped, make at its
+/// address who is seen terminal and has a formed volume, attach a member's own volume. The operator's `recover`
+/// does the same.
+pub(crate) fn rescue_steps(
+    specs: &Specs,
+    spec: &Spec,
+    head: &Head,
+    inventory: &Inventory,
+    may_send: impl Fn(&Address, &Action) -> Result<(), (String, u64)>,
+) -> (Vec<Step>, Vec<Blocked>) {
+    let mut steps = Vec::new();
+    let mut blocked = Vec::new();
+    let Some(group) = spec.leader_group() else { return (steps, blocked) };
+    let mut propose =
+        |address: &Address, action: Action, why: String, blocked: &mut Vec<Blocked>| match may_send(address, &action) {
+            Ok(()) => steps.push(Step { address: address.clone(), action, why }),
+            Err((why, left_ms)) => {
+                blocked.push(Blocked { address: Some(address.clone()), reason: Reason::Backoff { why, left_ms } })
+            }
+        };
+    for address in &group.members {
+        let Some(member) = spec.members.get(address) else { continue };
+        let Some(volume) = inventory.volume_of(address) else {
+            blocked.push(Blocked { address: Some(address.clone()), reason: Reason::VolumeGone });
+            continue;
+        };
+        let live: Vec<&Machine> =
+            inventory.machines_of(address).filter(|machine| !machine.state.is_terminal()).collect();
+        if planted(Bug::RescueTerminates)
+            && let [machine] = live.as_slice()
+            && machine.state == MachineState::Stopped
+        {
+            let action = Action::TerminateMachine { machine: machine.id.clone() };
+            propose(address, action, "it is stopped".to_owned(), &mut blocked);
+            continue;
+        }
+        match live.as_slice() {
+            [] => match make(specs, spec, head, inventory, address, volume) {
+                Ok((action, why)) => propose(address, action, why, &mut blocked),
+                Err(reason) => blocked.push(Blocked { address: Some(address.clone()), reason }),
+            },
+            [machine] => match machine.state {
+                MachineState::Stopped => {
+                    let action = Action::StartMachine { machine: machine.id.clone() };
+                    propose(address, action, format!("its machine {} is stopped", machine.id), &mut blocked);
+                }
+                MachineState::Running if volume.state == VolumeState::Available && member.volume.is_some() => {
+                    let action = Action::AttachVolume { volume: volume.id.clone(), machine: machine.id.clone() };
+                    propose(address, action, format!("{} runs without its volume", machine.id), &mut blocked);
+                }
+                _ => {}
+            },
+            several => blocked.push(Blocked {
+                address: Some(address.clone()),
+                reason: Reason::TwoMachines { machines: several.iter().map(|machine| machine.id.clone()).collect() },
+            }),
+        }
+    }
+    (steps, blocked)
+}
+
+/// The request for a member that is seen terminal.
+fn make(
+    specs: &Specs,
+    spec: &Spec,
+    head: &Head,
+    inventory: &Inventory,
+    address: &Address,
+    volume: &Volume,
+) -> Result<(Action, String), Reason> {
+    if !volume.formed {
+        return Err(Reason::NotFormed);
+    }
+    let Some(dead) = last_dead(head, inventory, address) else {
+        let at = inventory.at.boot_ms;
+        return Err(Reason::ConfirmingAbsence { seen_boot_ms: at, until_boot_ms: at });
+    };
+    if let VolumeState::Held(holder) = &volume.state {
+        let gone = inventory.machines.iter().any(|machine| machine.id == holder.machine && machine.state.is_terminal());
+        if !gone {
+            return Err(Reason::VolumeElsewhere { volume: volume.id.clone(), machine: holder.machine.clone() });
+        }
+    }
+    // What the member was made from, if a loaded revision still says it; else what the head says.
+    let former = specs.with_content(address, &dead.marks.content).unwrap_or(spec);
+    let (Some(group), Some(member)) = (former.group_of(address), former.members.get(address)) else {
+        return Err(Reason::CannotReproduce);
+    };
+    if let Some(ip) = member.ip {
+        if let Some(stranger) = inventory.strangers.iter().find(|stranger| stranger.ip == ip) {
+            return Err(Reason::IpHeldByStranger { what: stranger.what.clone() });
+        }
+        let holder = inventory.machines.iter().find(|machine| machine.ip == Some(ip) && !machine.state.is_terminal());
+        if let Some(holder) = holder {
+            return Err(Reason::IpHeldByMachine { machine: holder.id.clone() });
+        }
+    }
+    let token = Token::of_rescue(&head.uid, address, &dead.id);
+    let generation = dead.marks.generation;
+    let ips = former.manager_ips();
+    let mut request = render(&head.uid, former, group, Some(member), address, generation, token, &ips);
+    if request.boot.seed {
+        // Its volume bears the mark: there is a Swarm to come back to, and none to begin.
+        request.boot.seed = false;
+        request.request =
+            kit_model::MachineRequest::hash_of(address, generation, &request.content, request.ip, &request.boot);
+    }
+    Ok((Action::CreateMachine(Arc::new(request)), format!("its machine {} is terminated", dead.id)))
+}
+
+/// The dead machine that was made last: the one after which no other was made.
+pub(crate) fn last_dead<'a>(head: &Head, inventory: &'a Inventory, address: &'a Address) -> Option<&'a Machine> {
+    let newest = inventory.machines_of(address).map(|machine| machine.marks.generation).max()?;
+    let dead = |machine: &&Machine| machine.state.is_terminal() && machine.marks.generation == newest;
+    inventory
+        .machines_of(address)
+        .filter(dead)
+        .filter(|machine| {
+            let next = Token::of_rescue(&head.uid, address, &machine.id);
+            !inventory.machines_of(address).any(|other| other.marks.token == next)
+        })
+        .max_by(|one, other| one.id.cmp(&other.id))
+}
