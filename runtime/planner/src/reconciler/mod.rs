@@ -24,7 +24,7 @@ pub use status::{GroupStatus, MemberStatus, ReplicaRole, Status};
 const MAX_LOADS: usize = 8;
 
 /// The state machine of one replica.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Reconciler {
     identity: ReplicaIdentity,
     policy: Policy,
@@ -58,21 +58,21 @@ pub struct Reconciler {
 }
 
 /// A head as this replica saw it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Seen {
     head: Versioned<Head>,
     /// When this version was first in hand.
     first_ms: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Observing {
     id: EffectId,
     begun_ms: u64,
 }
 
 /// A head write under way.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Writing {
     id: EffectId,
     started_ms: u64,
@@ -91,7 +91,7 @@ enum Then {
 }
 
 /// Calls that were handed out and are not answered yet.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Batch {
     calls: BTreeMap<CallId, Call>,
     give_up_ms: u64,
@@ -99,7 +99,7 @@ struct Batch {
 }
 
 /// What the last look and the last decision were, for people.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Last {
     inventory: Option<Arc<Inventory>>,
     swarm: Option<Arc<SwarmView>>,
@@ -173,6 +173,12 @@ impl Reconciler {
     #[must_use]
     pub const fn memory(&self) -> Option<&Memory> {
         self.memory.as_ref()
+    }
+
+    /// What waited at the last decision: [`Self::status`] without the rest.
+    #[must_use]
+    pub fn blocked(&self) -> &[Blocked] {
+        &self.last.plan.blocked
     }
 
     /// The head that was seen last, for the cache.

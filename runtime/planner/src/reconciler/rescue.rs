@@ -19,7 +19,7 @@ use crate::request::render;
 use crate::specs::Specs;
 
 /// What speaks for a lost quorum. All times are milliseconds of the boot clock.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Evidence {
     /// Since when no leader was seen.
     no_leader_ms: Option<u64>,
