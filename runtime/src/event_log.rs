@@ -77,9 +77,8 @@ impl EventLog {
         let mut events = Vec::new();
         for name in ["events.1.jsonl", "events.jsonl"] {
             match fs::read(directory.join(name)) {
-                Ok(bytes) => events.extend(
-                    bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()),
-                ),
+                Ok(bytes) => events
+                    .extend(bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok())),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
@@ -125,7 +124,8 @@ mod tests {
         let read = EventLog::read(directory.path()).unwrap();
         assert_eq!(read.last().unwrap().wall_ms, 2999);
         assert!(read.windows(2).all(|pair| pair[0].wall_ms + 1 == pair[1].wall_ms));
-        let size: u64 = fs::read_dir(directory.path()).unwrap().map(|file| file.unwrap().metadata().unwrap().len()).sum();
+        let size: u64 =
+            fs::read_dir(directory.path()).unwrap().map(|file| file.unwrap().metadata().unwrap().len()).sum();
         assert!(size < 3 * MAX_LOG_BYTES, "{size}");
     }
 

@@ -2,11 +2,18 @@
 
 mod atomic_file;
 mod clock;
-mod codes;
+/// The codes of the runtime's errors, each with its page.
+pub mod codes;
 mod error;
 mod event_log;
+mod executor;
 mod file_lock;
 mod file_store;
+mod hosting;
+mod operator;
+mod replica;
+mod shown;
+mod site;
 mod state_directory;
 mod surroundings;
 
@@ -16,5 +23,15 @@ pub use error::OperatorError;
 pub use event_log::{EventLog, EventRecord, EventSink};
 pub use file_lock::FileLock;
 pub use file_store::{FileStore, KEPT_REVISIONS, MAX_REVISION_BYTES};
+pub use hosting::Hosted;
+pub use kit_planner::Resume;
+pub use operator::{
+    Begun, Change, ChangeKind, Changed, ClusterView, Destroyed, DryRun, HistoryEntry, Lack, MachineReport,
+    MemberReport, NodeReport, Operator, PlannedChange, PlannedStep, PlannedWait, Progress, Reached, Refusal,
+    ReplicaReport, Report, ResourceReport, Revision, VolumeReport, lacks,
+};
+pub use replica::{Replica, ReplicaEnd};
+pub use shown::{ShownMemory, ShownStatus, memory_in, status_in};
+pub use site::Site;
 pub use state_directory::StateDirectory;
 pub use surroundings::{Host, HostState, Surroundings};

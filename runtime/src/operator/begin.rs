@@ -1,0 +1,126 @@
+//! The beginning of a cluster: the anchor, the resources, the volumes of the group that leads, the seed
+//! machine; and, once the seed has formed the Swarm, nothing ever again.
+
+use std::time::Duration;
+
+use kit_model::{Anchor, ClusterUid, ErrorClass, Outcome, Plan};
+use tokio::time::{Instant, sleep};
+
+use super::commit::Revision;
+use super::send::trouble;
+use super::{Operator, Progress};
+use crate::codes;
+use crate::error::OperatorError;
+
+/// How long a beginning may take: a machine that boots slowly takes five minutes, and it may have to be made
+/// a second time.
+const PATIENCE: Duration = Duration::from_secs(900);
+
+/// How long between two looks.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// How a beginning ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Begun {
+    /// The cluster.
+    pub uid: ClusterUid,
+    /// True if it was formed before this began.
+    pub was_formed: bool,
+}
+
+impl Operator {
+    /// Claims the cluster's name, or takes over the claim that stands.
+    ///
+    /// # Errors
+    /// When the provider gives no answer.
+    pub async fn claim(&self) -> Result<Anchor, OperatorError> {
+        if let Some(anchor) = self.anchor().await? {
+            return Ok(anchor);
+        }
+        let uid = random_uid().map_err(|error| {
+            OperatorError::new(codes::STATE_UNREADABLE, format!("the kernel gave no random ID: {error}"))
+        })?;
+        self.asked(self.site.provider().claim_anchor(self.site.cluster(), uid)).await
+    }
+
+    /// Brings the cluster to where a replica beside the seed machine has formed it. It may be interrupted and
+    /// repeated at any point, by several at once.
+    ///
+    /// # Errors
+    /// When the provider gives no answer for long, refuses for good, or the cluster is not formed in time.
+    pub async fn begin(&self, revision: &Revision, progress: &dyn Progress) -> Result<Begun, OperatorError> {
+        let uid = self.claim().await?.uid;
+        let deadline = Instant::now() + PATIENCE;
+        let total =
+            revision.spec.resources.len() + revision.spec.leader_group().map_or(0, |group| group.members.len()) + 1;
+        let mut waits_for = String::new();
+        let mut given = false;
+        let mut first = true;
+        loop {
+            match self.list(&uid, Some(&revision.spec)).await {
+                // Looked at anew before each call: the moment that a volume is formed, the operator is done.
+                Ok(inventory) if kit_planner::is_formed(&inventory) => return Ok(Begun { uid, was_formed: first }),
+                Ok(inventory) => {
+                    if let (false, Some(seed)) = (given, revision.spec.seed()) {
+                        self.site.give_revision(&seed.address, revision).await?;
+                        given = true;
+                    }
+                    let plan = kit_planner::bootstrap(&revision.spec, &uid, &inventory);
+                    let done = inventory.resources.len() + inventory.volumes.len();
+                    waits_for = self.begin_step(&uid, &plan, progress).await?.unwrap_or(waits_for);
+                    progress.waiting(done.min(total), total, &waits_for);
+                    if !plan.steps.is_empty() {
+                        first = false;
+                        continue;
+                    }
+                }
+                Err(error) => waits_for = error.message,
+            }
+            first = false;
+            if Instant::now() >= deadline {
+                let message = format!("{} was not formed within {} min", self.site.cluster(), PATIENCE.as_secs() / 60);
+                return Err(OperatorError::new(codes::NOT_FORMED, format!("{message}; it waits: {waits_for}"))
+                    .with_help("run the same command again: it goes on where this one stopped"));
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Sends the first step. Says what is waited for.
+    async fn begin_step(
+        &self,
+        uid: &ClusterUid,
+        plan: &Plan,
+        progress: &dyn Progress,
+    ) -> Result<Option<String>, OperatorError> {
+        let Some(step) = plan.steps.first() else {
+            return Ok(plan.blocked.first().map(|blocked| match &blocked.address {
+                Some(address) => format!("{address}: {}", blocked.reason),
+                None => blocked.reason.to_string(),
+            }));
+        };
+        progress.step(&format!("{}: {} ({})", step.address, step.action.verb(), step.why));
+        let outcome = self.send(uid, step).await;
+        if let Outcome::Refused(error) = &outcome
+            && matches!(error.class, ErrorClass::Fatal | ErrorClass::Conflict)
+        {
+            return Err(OperatorError::new(
+                codes::PROVIDER_SILENT,
+                format!("{}: {} was refused: {error}", step.address, step.action.verb()),
+            ));
+        }
+        let Some(trouble) = trouble(&outcome) else {
+            return Ok(Some(format!("{}: {}", step.address, step.action.verb())));
+        };
+        let trouble = format!("{}: {} was {trouble}", step.address, step.action.verb());
+        progress.step(&trouble);
+        sleep(LOOK_EVERY).await;
+        Ok(Some(trouble))
+    }
+}
+
+/// A random uid from the kernel: 122 random bits.
+fn random_uid() -> std::io::Result<ClusterUid> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/uuid")?;
+    Ok(ClusterUid::new(text.trim()))
+}

@@ -1,0 +1,122 @@
+//! Watches a cluster until it is what its spec asks for.
+
+use std::time::Duration;
+
+use kit_model::{Head, Spec, Versioned};
+use tokio::time::{Instant, sleep};
+
+use super::converged::{Lack, lacks};
+use super::view::ClusterView;
+use super::{Operator, Progress};
+use crate::codes;
+use crate::error::OperatorError;
+
+/// How long between two looks of an onlooker: a person sees no difference, and the cloud is not asked often.
+const LOOK_EVERY: Duration = Duration::from_millis(1000);
+
+impl Operator {
+    /// Waits for a manager that shows the head: after the forming, and over an election.
+    ///
+    /// # Errors
+    /// When none does within `patience`.
+    pub async fn head(
+        &self,
+        spec: &Spec,
+        patience: Duration,
+        progress: &dyn Progress,
+    ) -> Result<Versioned<Head>, OperatorError> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let error = match self.reach_for(Some(spec)).await {
+                Ok(reached) => match reached.head {
+                    Some(head) => return Ok(head),
+                    None => self.not_formed(),
+                },
+                Err(error) => error,
+            };
+            progress.waiting(0, 1, &error.message);
+            if Instant::now() >= deadline {
+                return Err(error);
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Watches until nothing lacks any more. The onlooker does nothing: the replicas do, with or without it.
+    ///
+    /// # Errors
+    /// When it takes longer than `patience`, or another revision is committed meanwhile.
+    pub async fn follow(
+        &self,
+        spec: &Spec,
+        patience: Duration,
+        progress: &dyn Progress,
+    ) -> Result<ClusterView, OperatorError> {
+        let deadline = Instant::now() + patience;
+        let total = spec.resources.len() + spec.groups.values().map(|group| group.count as usize).sum::<usize>();
+        loop {
+            let look = self.view(Some(spec)).await;
+            let waits = match look {
+                Ok(view) => match seen(spec, &view) {
+                    Ok(lacks) if lacks.is_empty() => {
+                        progress.waiting(total, total, "done");
+                        return Ok(view);
+                    }
+                    Ok(lacks) => {
+                        let text = in_words(&lacks);
+                        progress.waiting(total.saturating_sub(lacks.len()), total, &text);
+                        if let Some(head) = view.head.filter(|head| head.value.revision != spec.revision) {
+                            return Err(OperatorError::new(
+                                codes::BASE_MOVED,
+                                format!("meanwhile the revision {} was committed", head.value.revision),
+                            ));
+                        }
+                        text
+                    }
+                    Err(why) => {
+                        progress.waiting(0, total, &why);
+                        why
+                    }
+                },
+                Err(error) => {
+                    progress.waiting(0, total, &error.message);
+                    error.message
+                }
+            };
+            if Instant::now() >= deadline {
+                return Err(OperatorError::new(
+                    codes::NOT_CONVERGED,
+                    format!("after {} s it is still not as asked: {waits}", patience.as_secs()),
+                )
+                .with_help("`kitc status` says what waits and why; the replicas go on"));
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+}
+
+fn seen(spec: &Spec, view: &ClusterView) -> Result<Vec<Lack>, String> {
+    let inventory = view.inventory.as_ref().map_err(Clone::clone)?;
+    let head = view.head.as_ref().ok_or_else(|| {
+        view.via.as_ref().err().cloned().unwrap_or_else(|| "the cluster is not formed yet".to_owned())
+    })?;
+    let swarm = view.swarm.as_ref().map_err(Clone::clone)?;
+    Ok(lacks(spec, inventory, swarm, &head.value))
+}
+
+/// The first few lacks, and how many more there are.
+fn in_words(lacks: &[Lack]) -> String {
+    const SHOWN: usize = 3;
+    let mut text: Vec<String> = lacks
+        .iter()
+        .take(SHOWN)
+        .map(|lack| match &lack.address {
+            Some(address) => format!("{address}: {}", lack.why),
+            None => lack.why.clone(),
+        })
+        .collect();
+    if lacks.len() > SHOWN {
+        text.push(format!("and {} more", lacks.len() - SHOWN));
+    }
+    text.join("; ")
+}

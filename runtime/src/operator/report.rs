@@ -1,0 +1,342 @@
+//! The state of a cluster, for an operator at three in the morning: per member what there is, what Kit is
+//! doing, what it waits for and why.
+
+use std::collections::BTreeMap;
+
+use kit_model::{
+    Address, Availability, Head, MachineState, Node, NodeState, OperationKind, PermitState, Reachability, RevisionId,
+    Role, Spec, VolumeState,
+};
+use kit_planner::ReplicaRole;
+use serde::Serialize;
+
+use super::dry_run::PlannedWait;
+use super::view::ClusterView;
+use super::{Lack, Operator, lacks};
+use crate::error::OperatorError;
+
+/// The state of a cluster.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The cluster's name.
+    pub cluster: String,
+    /// Its random identity, once it was claimed.
+    pub uid: Option<String>,
+    /// True once the Swarm was formed.
+    pub formed: bool,
+    /// True if everything is as the committed revision asks, and nothing is under way.
+    pub converged: bool,
+    /// Who leads the Swarm.
+    pub leader: Option<Address>,
+    /// Through which manager this was seen.
+    pub via: Option<Address>,
+    /// Why no manager answers, if none does.
+    pub unreachable: Option<String>,
+    /// The committed revision.
+    pub revision: Option<RevisionId>,
+    /// The number of the last permit.
+    pub epoch: Option<u64>,
+    /// Who took it.
+    pub holder: Option<Address>,
+    /// Whether it may still be in use.
+    pub permit: Option<PermitState>,
+    /// Why the cluster is paused, if it is.
+    pub paused: Option<String>,
+    /// True while it is being destroyed.
+    pub destroying: bool,
+    /// What the whole cluster waits for.
+    pub waits: Vec<PlannedWait>,
+    /// Members and slots, group by group.
+    pub members: Vec<MemberReport>,
+    /// Declared resources.
+    pub resources: Vec<ResourceReport>,
+    /// What holds an address of this cluster without being its own.
+    pub strangers: Vec<String>,
+    /// The replicas that showed themselves.
+    pub replicas: Vec<ReplicaReport>,
+}
+
+/// One member or slot.
+#[derive(Debug, Clone, Serialize)]
+pub struct MemberReport {
+    /// Its address.
+    pub address: Address,
+    /// Its group.
+    pub group: String,
+    /// Its IP.
+    pub ip: Option<String>,
+    /// Its machines: one, if all is well.
+    pub machines: Vec<MachineReport>,
+    /// Its volume.
+    pub volume: Option<VolumeReport>,
+    /// Its nodes in the Swarm: one, if all is well.
+    pub nodes: Vec<NodeReport>,
+    /// True if it is what is asked for.
+    pub whole: bool,
+    /// What it lacks.
+    pub lacks: Option<String>,
+    /// What Kit is doing about it.
+    pub doing: Option<OperationKind>,
+    /// What that waits for.
+    pub waits: Vec<PlannedWait>,
+    /// How many replacements failed in a row.
+    pub failures: u32,
+}
+
+/// A machine.
+#[derive(Debug, Clone, Serialize)]
+pub struct MachineReport {
+    /// The provider's ID.
+    pub id: String,
+    /// Its state.
+    pub state: MachineState,
+}
+
+/// A volume.
+#[derive(Debug, Clone, Serialize)]
+pub struct VolumeReport {
+    /// The provider's ID.
+    pub id: String,
+    /// Who holds it: a machine's ID, or nothing.
+    pub held_by: Option<String>,
+    /// True once it held a formed Swarm's state.
+    pub formed: bool,
+}
+
+/// A node of the Swarm.
+#[derive(Debug, Clone, Serialize)]
+pub struct NodeReport {
+    /// The Swarm's ID.
+    pub id: String,
+    /// Whether it answers.
+    pub state: NodeState,
+    /// Whether it takes tasks.
+    pub availability: Availability,
+    /// Whether the leader reaches it, if it votes.
+    pub reachability: Option<Reachability>,
+    /// True for the leader.
+    pub leader: bool,
+}
+
+/// A declared resource.
+#[derive(Debug, Clone, Serialize)]
+pub struct ResourceReport {
+    /// Its address.
+    pub address: Address,
+    /// The provider's ID, if it exists.
+    pub id: Option<String>,
+    /// True if it can be used.
+    pub ready: bool,
+}
+
+/// A replica.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReplicaReport {
+    /// The member that it runs beside.
+    pub member: Address,
+    /// Its process.
+    pub process: u32,
+    /// Whether that process still runs on this machine.
+    pub runs: bool,
+    /// What it is.
+    pub role: ReplicaRole,
+    /// When it last said so, in milliseconds since 1970.
+    pub wall_ms: u64,
+}
+
+impl Operator {
+    /// The state of the cluster; `spec` says whom to ask while nothing is committed.
+    ///
+    /// # Errors
+    /// When the provider does not answer.
+    pub async fn report(&self, spec: Option<&Spec>) -> Result<Report, OperatorError> {
+        let view = self.view(spec).await?;
+        Ok(self.report_of(&view, spec))
+    }
+
+    fn report_of(&self, view: &ClusterView, spec: Option<&Spec>) -> Report {
+        let head = view.head.as_ref().map(|head| &head.value);
+        let spec = view.committed().map(AsRef::as_ref).or(spec);
+        let waits = waits_of(view, head);
+        let mut lacking: BTreeMap<Address, Lack> = BTreeMap::new();
+        let mut converged = false;
+        if let (Some(spec), Ok(inventory), Ok(swarm), Some(head)) = (spec, &view.inventory, &view.swarm, head) {
+            let found = lacks(spec, inventory, swarm, head);
+            converged = found.is_empty();
+            lacking.extend(found.into_iter().filter_map(|lack| Some((lack.address.clone()?, lack))));
+        }
+        let sights = Sights::of(view);
+        let mut members: Vec<MemberReport> = Vec::new();
+        for group in spec.iter().flat_map(|spec| spec.groups.values()) {
+            let slots = (1..=group.count).map(|slot| Address::of_slot(&group.name, slot));
+            let addresses: Vec<Address> =
+                if group.members.is_empty() { slots.collect() } else { group.members.clone() };
+            members.extend(addresses.into_iter().map(|address| {
+                let ip = spec.and_then(|spec| spec.members.get(&address)?.ip).map(|ip| ip.to_string());
+                sights.member(address, &group.name, ip, group.role, head, &waits, &lacking)
+            }));
+        }
+        let asked_for = |address: &Address| spec.is_some_and(|spec| spec.content_of(address).is_some());
+        let surplus: Vec<Address> = sights.addresses().filter(|address| !asked_for(address)).cloned().collect();
+        for address in surplus {
+            let group = address.group().to_owned();
+            members.push(sights.member(address, &group, None, Role::Plain, head, &waits, &lacking));
+        }
+        Report {
+            cluster: self.site.cluster().to_owned(),
+            uid: view.anchor.as_ref().map(|anchor| anchor.uid.to_string()),
+            formed: view.inventory.as_ref().is_ok_and(kit_planner::is_formed),
+            converged,
+            leader: view.leader.clone(),
+            via: view.via.clone().ok(),
+            unreachable: view.via.clone().err(),
+            revision: head.map(|head| head.revision.clone()),
+            epoch: head.map(|head| head.epoch.0),
+            holder: head.and_then(|head| head.holder.as_ref()).map(|holder| holder.member.clone()),
+            permit: head.map(|head| head.permit),
+            paused: head.and_then(|head| head.paused.clone()),
+            destroying: head.is_some_and(|head| head.destroying),
+            waits: waits.get(&None).cloned().unwrap_or_default(),
+            members,
+            resources: resources_of(view, spec),
+            strangers: view
+                .inventory
+                .iter()
+                .flat_map(|inventory| &inventory.strangers)
+                .map(|stranger| format!("{} holds {}", stranger.what, stranger.ip))
+                .collect(),
+            replicas: replicas_of(view),
+        }
+    }
+}
+
+type Waits = BTreeMap<Option<Address>, Vec<PlannedWait>>;
+
+/// What waits, as the replica that acts says it: the holder of the head, or whoever showed a wait last where
+/// nobody can hold it.
+fn waits_of(view: &ClusterView, head: Option<&Head>) -> Waits {
+    let holder = head.and_then(|head| head.holder.as_ref()).map(|holder| &holder.member);
+    let spokesman = holder
+        .filter(|holder| view.leader.is_none() || view.leader.as_ref() == Some(*holder))
+        .or(view.leader.as_ref())
+        .and_then(|member| view.replicas.get(member))
+        .or_else(|| view.replicas.values().max_by_key(|replica| replica.wall_ms));
+    let mut waits = Waits::new();
+    for blocked in spokesman.iter().flat_map(|replica| &replica.status.blocked) {
+        waits.entry(blocked.address.clone()).or_default().push(PlannedWait::of(blocked));
+    }
+    waits
+}
+
+fn resources_of(view: &ClusterView, spec: Option<&Spec>) -> Vec<ResourceReport> {
+    let live = view.inventory.as_ref().map(|inventory| inventory.resources.as_slice()).unwrap_or_default();
+    spec.iter()
+        .flat_map(|spec| &spec.resources)
+        .map(|resource| {
+            let found = live.iter().find(|found| found.address == resource.address);
+            ResourceReport {
+                address: resource.address.clone(),
+                id: found.map(|found| found.id.to_string()),
+                ready: found.is_some_and(|found| found.ready),
+            }
+        })
+        .collect()
+}
+
+fn replicas_of(view: &ClusterView) -> Vec<ReplicaReport> {
+    view.replicas
+        .values()
+        .map(|shown| ReplicaReport {
+            member: shown.replica.clone(),
+            process: shown.process,
+            runs: std::path::Path::new("/proc").join(shown.process.to_string()).exists(),
+            role: shown.status.role,
+            wall_ms: shown.wall_ms,
+        })
+        .collect()
+}
+
+/// What was seen, by address.
+struct Sights<'a> {
+    machines: BTreeMap<&'a Address, Vec<MachineReport>>,
+    ips: BTreeMap<&'a Address, String>,
+    volumes: BTreeMap<&'a Address, VolumeReport>,
+    nodes: BTreeMap<&'a Address, Vec<NodeReport>>,
+}
+
+impl<'a> Sights<'a> {
+    fn of(view: &'a ClusterView) -> Self {
+        let mut sights =
+            Self { machines: BTreeMap::new(), ips: BTreeMap::new(), volumes: BTreeMap::new(), nodes: BTreeMap::new() };
+        if let Ok(inventory) = &view.inventory {
+            for machine in inventory.machines.iter().filter(|machine| !machine.state.is_terminal()) {
+                let report = MachineReport { id: machine.id.to_string(), state: machine.state };
+                sights.machines.entry(&machine.marks.address).or_default().push(report);
+                if let Some(ip) = machine.ip {
+                    sights.ips.insert(&machine.marks.address, ip.to_string());
+                }
+            }
+            for volume in &inventory.volumes {
+                let held_by = match &volume.state {
+                    VolumeState::Held(hold) => Some(hold.machine.to_string()),
+                    VolumeState::Creating | VolumeState::Available | VolumeState::Unknown => None,
+                };
+                let report = VolumeReport { id: volume.id.to_string(), held_by, formed: volume.formed };
+                sights.volumes.insert(&volume.marks.address, report);
+            }
+        }
+        for node in view.swarm.iter().flat_map(|swarm| &swarm.nodes) {
+            if let Some(address) = &node.address {
+                sights.nodes.entry(address).or_default().push(node_report(node));
+            }
+        }
+        sights
+    }
+
+    fn addresses(&self) -> impl Iterator<Item = &'a Address> {
+        let all: std::collections::BTreeSet<&'a Address> =
+            self.machines.keys().chain(self.nodes.keys()).copied().collect();
+        all.into_iter()
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "each is one side of what is said of a member")]
+    fn member(
+        &self,
+        address: Address,
+        group: &str,
+        ip: Option<String>,
+        role: Role,
+        head: Option<&Head>,
+        waits: &Waits,
+        lacking: &BTreeMap<Address, Lack>,
+    ) -> MemberReport {
+        let machines = self.machines.get(&address).cloned().unwrap_or_default();
+        let nodes = self.nodes.get(&address).cloned().unwrap_or_default();
+        let runs = machines.len() == 1 && machines[0].state == MachineState::Running;
+        let answers = role == Role::Plain || (nodes.len() == 1 && nodes[0].state == NodeState::Ready);
+        let lack = lacking.get(&address);
+        MemberReport {
+            ip: ip.or_else(|| self.ips.get(&address).cloned()),
+            volume: self.volumes.get(&address).cloned(),
+            whole: runs && answers && lack.is_none_or(|lack| lack.settling),
+            lacks: lack.map(|lack| lack.why.clone()),
+            doing: head.and_then(|head| head.intent(&address)).map(|intent| intent.kind),
+            waits: waits.get(&Some(address.clone())).cloned().unwrap_or_default(),
+            failures: head.and_then(|head| head.failures.get(&address)).map_or(0, |failures| failures.count),
+            group: group.to_owned(),
+            machines,
+            nodes,
+            address,
+        }
+    }
+}
+
+fn node_report(node: &Node) -> NodeReport {
+    NodeReport {
+        id: node.id.to_string(),
+        state: node.state,
+        availability: node.availability,
+        reachability: node.manager.map(|status| status.reachability),
+        leader: node.manager.is_some_and(|status| status.leader),
+    }
+}
