@@ -39,5 +39,9 @@ fn main() {
     let text = members();
     println!("{} lines, {} bytes", text.lines().count(), text.len());
     println!("parse, tree dropped: {:.1} ms", median(|| assert!(!kit_lang::parse(&text).has_errors())));
+    let right = "let a = 10GiB\n".repeat(MEMBERS);
+    let wrong = "let a = 10GB\n".repeat(MEMBERS);
+    println!("5,000 declarations: {:.1} ms", median(|| assert!(!kit_lang::parse(&right).has_errors())));
+    println!("5,000 errors: {:.1} ms", median(|| assert!(kit_lang::parse(&wrong).has_errors())));
     println!("format: {:.1} ms", median(|| assert!(kit_lang::format(&text).is_ok())));
 }

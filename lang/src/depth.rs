@@ -6,7 +6,19 @@ pub const MAX_DEPTH: usize = 64;
 
 /// Declarations which begin a line end every bracket that was left open, but for a component's.
 const DECLARATIONS: [&str; 13] = [
-    "param", "resource", "let", "group", "output", "type", "fn", "use", "component", "metadata", "extern", "test", "cluster",
+    "param",
+    "resource",
+    "let",
+    "group",
+    "output",
+    "type",
+    "fn",
+    "use",
+    "component",
+    "metadata",
+    "extern",
+    "test",
+    "cluster",
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq)]

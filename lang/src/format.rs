@@ -23,7 +23,14 @@ pub fn format_parsed(parsed: &Parse, text: &str) -> Result<String, Vec<Diagnosti
     if parsed.has_errors() {
         return Err(parsed.diagnostics(SourceId::default()));
     }
-    let mut formatter = Formatter { text, out: String::with_capacity(text.len() + text.len() / 8), scratch: String::new(), level: 0, continued: false, equals: None };
+    let mut formatter = Formatter {
+        text,
+        out: String::with_capacity(text.len() + text.len() / 8),
+        scratch: String::new(),
+        level: 0,
+        continued: false,
+        equals: None,
+    };
     formatter.file(parsed.green());
     Ok(formatter.out)
 }
@@ -160,7 +167,9 @@ impl Formatter<'_> {
                     self.node(item, at);
                 }
                 NodeOrToken::Token((kind, at, end)) => match kind {
-                    SyntaxKind::L_BRACE | SyntaxKind::L_BRACKET | SyntaxKind::L_PAREN => self.out.push_str(&self.text[at..end]),
+                    SyntaxKind::L_BRACE | SyntaxKind::L_BRACKET | SyntaxKind::L_PAREN => {
+                        self.out.push_str(&self.text[at..end])
+                    }
                     SyntaxKind::R_BRACE | SyntaxKind::R_BRACKET | SyntaxKind::R_PAREN => {
                         if !first && style.padded {
                             self.out.push(' ');
@@ -270,7 +279,8 @@ impl Formatter<'_> {
 
     /// Takes a field that was just written into the run, or ends the run.
     fn align(&mut self, row: &mut Row, item: &GreenNodeData, begin: usize, follows: bool) {
-        let equals = self.equals.take().filter(|_| kind_of(item) == SyntaxKind::FIELD && !self.out[begin..].contains('\n'));
+        let equals =
+            self.equals.take().filter(|_| kind_of(item) == SyntaxKind::FIELD && !self.out[begin..].contains('\n'));
         if !follows || equals.is_none() {
             self.end_run(&mut row.run);
         }
@@ -391,7 +401,8 @@ impl Row {
 /// A line may break before what begins a continuation, and after what wants one.
 fn keeps_line_break(before: SyntaxKind, after: SyntaxKind) -> bool {
     use SyntaxKind::*;
-    let begins = |kind| precedence::of(kind).is_some() || matches!(kind, DOT | THEN_KW | ELSE_KW | WITH_KW | PIPE | REFINEMENT);
+    let begins =
+        |kind| precedence::of(kind).is_some() || matches!(kind, DOT | THEN_KW | ELSE_KW | WITH_KW | PIPE | REFINEMENT);
     let wants = |kind| precedence::of(kind).is_some() || matches!(kind, THEN_KW | ELSE_KW | PIPE);
     begins(after) || wants(before)
 }
@@ -403,7 +414,8 @@ fn has_space(parent: SyntaxKind, before: SyntaxKind, after: SyntaxKind) -> bool 
     }
     match parent {
         BINARY_EXPR => before != RANGE && after != RANGE,
-        UNARY_EXPR | FIELD_EXPR | CALL_EXPR | INDEX_EXPR | PAREN_EXPR | TYPE_PATH | NAMED_TYPE | OPTIONAL_TYPE | PAREN_TYPE => false,
+        UNARY_EXPR | FIELD_EXPR | CALL_EXPR | INDEX_EXPR | PAREN_EXPR | TYPE_PATH | NAMED_TYPE | OPTIONAL_TYPE
+        | PAREN_TYPE => false,
         _ => true,
     }
 }

@@ -68,20 +68,47 @@ impl LiteralProblem {
 const BYTE_UNITS: [(&str, u64); 5] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
 /// Units of time with their length in milliseconds.
-const DURATION_UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000), ("ms", 1)];
+const DURATION_UNITS: [(&str, u64); 5] =
+    [("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000), ("ms", 1)];
 
 /// What people write for a unit, and the unit that they mean.
 const MISTAKEN_UNITS: [(&str, &str); 36] = [
-    ("k", "KiB"), ("kb", "KiB"), ("kib", "KiB"), ("ki", "KiB"),
-    ("m", "MiB"), ("mb", "MiB"), ("mib", "MiB"), ("mi", "MiB"),
-    ("g", "GiB"), ("gb", "GiB"), ("gib", "GiB"), ("gi", "GiB"),
-    ("t", "TiB"), ("tb", "TiB"), ("tib", "TiB"), ("ti", "TiB"),
-    ("b", "B"), ("byte", "B"), ("bytes", "B"),
-    ("sec", "s"), ("secs", "s"), ("second", "s"), ("seconds", "s"),
-    ("mins", "min"), ("minute", "min"), ("minutes", "min"),
-    ("hr", "h"), ("hrs", "h"), ("hour", "h"), ("hours", "h"),
-    ("day", "d"), ("days", "d"),
-    ("msec", "ms"), ("millis", "ms"), ("percent", "%"), ("pct", "%"),
+    ("k", "KiB"),
+    ("kb", "KiB"),
+    ("kib", "KiB"),
+    ("ki", "KiB"),
+    ("m", "MiB"),
+    ("mb", "MiB"),
+    ("mib", "MiB"),
+    ("mi", "MiB"),
+    ("g", "GiB"),
+    ("gb", "GiB"),
+    ("gib", "GiB"),
+    ("gi", "GiB"),
+    ("t", "TiB"),
+    ("tb", "TiB"),
+    ("tib", "TiB"),
+    ("ti", "TiB"),
+    ("b", "B"),
+    ("byte", "B"),
+    ("bytes", "B"),
+    ("sec", "s"),
+    ("secs", "s"),
+    ("second", "s"),
+    ("seconds", "s"),
+    ("mins", "min"),
+    ("minute", "min"),
+    ("minutes", "min"),
+    ("hr", "h"),
+    ("hrs", "h"),
+    ("hour", "h"),
+    ("hours", "h"),
+    ("day", "d"),
+    ("days", "d"),
+    ("msec", "ms"),
+    ("millis", "ms"),
+    ("percent", "%"),
+    ("pct", "%"),
 ];
 
 /// Reads a literal that begins with a digit, or an IPv6 address.
@@ -108,15 +135,21 @@ fn quantity(text: &str, number: &str, unit: &str) -> Result<LiteralValue, Litera
     let amount: Option<u64> = number.parse().ok();
     if unit == "%" {
         let percent = amount.and_then(|amount| u32::try_from(amount).ok());
-        return percent.map(LiteralValue::Percent).ok_or_else(|| out_of_range(text, "a percentage", "at most 4294967295%"));
+        return percent
+            .map(LiteralValue::Percent)
+            .ok_or_else(|| out_of_range(text, "a percentage", "at most 4294967295%"));
     }
     if let Some((_, size)) = BYTE_UNITS.iter().find(|(name, _)| *name == unit) {
         let bytes = amount.and_then(|amount| amount.checked_mul(*size)).filter(|bytes| i64::try_from(*bytes).is_ok());
-        return bytes.map(LiteralValue::Bytes).ok_or_else(|| out_of_range(text, "an amount of bytes", "less than 8388608TiB"));
+        return bytes
+            .map(LiteralValue::Bytes)
+            .ok_or_else(|| out_of_range(text, "an amount of bytes", "less than 8388608TiB"));
     }
     if let Some((_, length)) = DURATION_UNITS.iter().find(|(name, _)| *name == unit) {
         let ms = amount.and_then(|amount| amount.checked_mul(*length)).filter(|ms| i64::try_from(*ms).is_ok());
-        return ms.map(LiteralValue::DurationMs).ok_or_else(|| out_of_range(text, "a duration", "at most 106751991167d"));
+        return ms
+            .map(LiteralValue::DurationMs)
+            .ok_or_else(|| out_of_range(text, "a duration", "at most 106751991167d"));
     }
     Err(bad_unit(text, number, unit))
 }
@@ -136,14 +169,18 @@ fn bad_unit(text: &str, number: &str, unit: &str) -> LiteralProblem {
         return LiteralProblem::new(code, format!("`{text}`: `m` could be minutes or megabytes"), help);
     }
     let lower = unit.to_ascii_lowercase();
-    let meant = MISTAKEN_UNITS.iter().find(|(wrong, _)| *wrong == lower).map(|(_, right)| *right).or_else(|| {
-        DURATION_UNITS.iter().map(|(name, _)| *name).find(|name| *name == lower)
-    });
+    let meant = MISTAKEN_UNITS
+        .iter()
+        .find(|(wrong, _)| *wrong == lower)
+        .map(|(_, right)| *right)
+        .or_else(|| DURATION_UNITS.iter().map(|(name, _)| *name).find(|name| *name == lower));
     let message = format!("`{text}`: there is no unit `{unit}`");
     match meant {
-        Some(right) if right.ends_with("iB") => {
-            LiteralProblem::new(code, message, format!("write `{number}{right}` (units of bytes are B, KiB, MiB, GiB, TiB)"))
-        }
+        Some(right) if right.ends_with("iB") => LiteralProblem::new(
+            code,
+            message,
+            format!("write `{number}{right}` (units of bytes are B, KiB, MiB, GiB, TiB)"),
+        ),
         Some(right) => LiteralProblem::new(code, message, format!("write `{number}{right}`")),
         None => {
             let help = "units are B KiB MiB GiB TiB for bytes, ms s min h d for durations, and %; a name does not begin with a digit";
@@ -219,7 +256,8 @@ fn bad_address(text: &str, address: &str, prefix: Option<&str>) -> LiteralProble
             return LiteralProblem::new(code, message, None);
         }
         if part.len() > 1 && part.starts_with('0') {
-            let message = format!("`{text}` is no address: `{part}` begins with a zero, which some programs read as octal");
+            let message =
+                format!("`{text}` is no address: `{part}` begins with a zero, which some programs read as octal");
             let plain: Vec<&str> = parts.iter().map(|part| strip_zeros(part)).collect();
             return LiteralProblem::new(code, message, format!("write `{}`", plain.join(".")));
         }

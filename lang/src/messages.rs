@@ -11,8 +11,20 @@ const MAX_QUOTED: usize = 40;
 
 /// Every word with which a declaration begins.
 const DECLARATIONS: [&str; 14] = [
-    "use", "param", "let", "type", "fn", "cluster", "resource", "group", "component", "metadata", "require", "output",
-    "test", "extern",
+    "use",
+    "param",
+    "let",
+    "type",
+    "fn",
+    "cluster",
+    "resource",
+    "group",
+    "component",
+    "metadata",
+    "require",
+    "output",
+    "test",
+    "extern",
 ];
 
 /// A piece of the text in backticks, cut where it is long.
@@ -33,8 +45,13 @@ fn first_word(text: &str) -> &str {
 
 pub(crate) fn too_deep(place: usize, text: &str) -> SyntaxError {
     let end = text[place..].chars().next().map_or(place, |c| place + c.len_utf8());
-    SyntaxError::new(codes::TOO_DEEP, place, end, format!("this is nested too deeply: at most {} levels", crate::depth::MAX_DEPTH))
-        .help("close the brackets that are open, or name a part of it with `let`")
+    SyntaxError::new(
+        codes::TOO_DEEP,
+        place,
+        end,
+        format!("this is nested too deeply: at most {} levels", crate::depth::MAX_DEPTH),
+    )
+    .help("close the brackets that are open, or name a part of it with `let`")
 }
 
 pub(crate) fn bad_escape(text: &str, start: usize, end: usize) -> SyntaxError {
@@ -118,8 +135,11 @@ pub(crate) fn unclosed(bracket: u8, opened: usize, at: usize) -> SyntaxError {
         b'[' => ']',
         _ => '}',
     };
-    SyntaxError::new(codes::UNCLOSED, at, at, format!("expected `{closing}`"))
-        .label(opened, opened + 1, format!("this `{}` is not closed", char::from(bracket)))
+    SyntaxError::new(codes::UNCLOSED, at, at, format!("expected `{closing}`")).label(
+        opened,
+        opened + 1,
+        format!("this `{}` is not closed", char::from(bracket)),
+    )
 }
 
 pub(crate) fn unterminated_string(opened: usize, end: usize) -> SyntaxError {
@@ -129,8 +149,11 @@ pub(crate) fn unterminated_string(opened: usize, end: usize) -> SyntaxError {
 }
 
 pub(crate) fn unterminated_script(opened: usize, end: usize) -> SyntaxError {
-    SyntaxError::new(codes::UNTERMINATED_STRING, end, end, "expected `\"\"\"`: the script does not end")
-        .label(opened, opened + 5, "the script begins here")
+    SyntaxError::new(codes::UNTERMINATED_STRING, end, end, "expected `\"\"\"`: the script does not end").label(
+        opened,
+        opened + 5,
+        "the script begins here",
+    )
 }
 
 pub(crate) fn missing_comma(text: &str, end: usize, next: usize) -> SyntaxError {
@@ -166,14 +189,30 @@ pub(crate) fn missing(
         },
         Missing::Type => after(codes::EXPECTED_PART, "a type"),
         Missing::Annotation => after(codes::EXPECTED_PART, "`:` and a type"),
-        Missing::Role => after(codes::EXPECTED_PART, "`:` and a role").help("such as `group managers: swarm.Manager { … }`"),
-        Missing::Equals if DECLARATIONS.contains(&&text[start..end]) && !matches!(inside, Some(SyntaxKind::LET | SyntaxKind::OUTPUT | SyntaxKind::RESOURCE | SyntaxKind::FN | SyntaxKind::TYPE_DECL)) => {
+        Missing::Role => {
+            after(codes::EXPECTED_PART, "`:` and a role").help("such as `group managers: swarm.Manager { … }`")
+        }
+        Missing::Equals
+            if DECLARATIONS.contains(&&text[start..end])
+                && !matches!(
+                    inside,
+                    Some(
+                        SyntaxKind::LET
+                            | SyntaxKind::OUTPUT
+                            | SyntaxKind::RESOURCE
+                            | SyntaxKind::FN
+                            | SyntaxKind::TYPE_DECL
+                    )
+                ) =>
+        {
             misplaced(start, &text[start..end])
         }
         Missing::Equals => missing_equals(text, start, end, next, inside),
         Missing::Block => missing_block(text, start, end, inside),
         Missing::In => after(codes::EXPECTED_PART, "`in`").help("such as `for n in 1..=3 { … }`"),
-        Missing::Arrow => after(codes::EXPECTED_PART, "`=>` and a value").help("such as `\"small\" => 1`; what is left is `_`"),
+        Missing::Arrow => {
+            after(codes::EXPECTED_PART, "`=>` and a value").help("such as `\"small\" => 1`; what is left is `_`")
+        }
         Missing::Path => after(codes::EXPECTED_PART, "a module").help("such as `std/aws` or `\"./net.kit\"`"),
         Missing::Angle => after(codes::UNCLOSED, "`>`"),
         Missing::Params => after(codes::EXPECTED_PART, "`(` and the parameters"),
@@ -190,7 +229,8 @@ fn missing_equals(text: &str, start: usize, end: usize, next: usize, inside: Opt
     }
     if rest.starts_with(':') {
         let help = "a field is set with `=`; `:` stands before a type";
-        return SyntaxError::new(codes::EXPECTED_PART, end, end, format!("expected `=` after {name}, not `:`")).help(help);
+        return SyntaxError::new(codes::EXPECTED_PART, end, end, format!("expected `=` after {name}, not `:`"))
+            .help(help);
     }
     if rest.starts_with("=>") || rest.starts_with("==") {
         return error.help("a field is set with a single `=`");
@@ -233,13 +273,14 @@ pub(crate) fn junk(junk: Junk, source: &str, start: usize, end: usize) -> Syntax
         Junk::Item if word == "else" => no_else(start),
         Junk::Item if DECLARATIONS.contains(&word) => misplaced(start, word),
         Junk::LoneComma => SyntaxError::new(codes::EXPECTED_VALUE, start, end, "expected a value before `,`"),
-        Junk::SurplusName => {
-            SyntaxError::new(codes::UNEXPECTED, start, end, "the cluster has no name here")
-                .help("a file has one cluster; its name is a field: `cluster { name = \"demo\" … }`")
-        }
-        Junk::Item | Junk::Element | Junk::Interpolation | Junk::SurplusType => {
-            SyntaxError::new(codes::UNEXPECTED, start, end.min(line_end(text, start)), format!("{} does not belong here", quoted(text)))
-        }
+        Junk::SurplusName => SyntaxError::new(codes::UNEXPECTED, start, end, "the cluster has no name here")
+            .help("a file has one cluster; its name is a field: `cluster { name = \"demo\" … }`"),
+        Junk::Item | Junk::Element | Junk::Interpolation | Junk::SurplusType => SyntaxError::new(
+            codes::UNEXPECTED,
+            start,
+            end.min(line_end(text, start)),
+            format!("{} does not belong here", quoted(text)),
+        ),
     }
 }
 
@@ -249,10 +290,16 @@ pub(crate) fn stray(text: &str, start: usize) -> Option<SyntaxError> {
     if let Some(error) = foreign(text, first, start) {
         return Some(error);
     }
-    if first.is_ascii() && !matches!(first, '@' | '$' | '~' | '^' | '\\' | '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{7f}') {
+    if first.is_ascii()
+        && !matches!(first, '@' | '$' | '~' | '^' | '\\' | '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{7f}')
+    {
         return None;
     }
-    let shown = if first.is_control() || first.is_whitespace() { format!("U+{:04X}", u32::from(first)) } else { first.to_string() };
+    let shown = if first.is_control() || first.is_whitespace() {
+        format!("U+{:04X}", u32::from(first))
+    } else {
+        first.to_string()
+    };
     let message = format!("the character `{shown}` has no place here");
     let error = SyntaxError::new(codes::STRAY_CHARACTER, start, start + first.len_utf8(), message);
     Some(match first {
@@ -274,9 +321,11 @@ fn foreign(text: &str, first: char, start: usize) -> Option<SyntaxError> {
         ';' => found(1, "there is no `;`", "a new line or `,` ends a field"),
         '\'' => found(1, "strings stand in double quotes", "write `\"…\"`"),
         '`' => found(1, "strings stand in double quotes", "write `\"…\"`"),
-        '“' | '”' | '„' | '«' | '»' | '‘' | '’' => {
-            found(first.len_utf8(), &format!("`{first}` is no quote of a program"), "write `\"…\"` with straight quotes")
-        }
+        '“' | '”' | '„' | '«' | '»' | '‘' | '’' => found(
+            first.len_utf8(),
+            &format!("`{first}` is no quote of a program"),
+            "write `\"…\"` with straight quotes",
+        ),
         '?' => found(1, "there is no `? :`", "write `if c then a else b`"),
         '%' | '/' => found(1, &format!("there is no `{first}`"), "write `n.div(m)` and `n.mod(m)`"),
         _ => None,
@@ -285,7 +334,8 @@ fn foreign(text: &str, first: char, start: usize) -> Option<SyntaxError> {
 
 /// `T??`
 pub(crate) fn twice_optional(start: usize) -> SyntaxError {
-    SyntaxError::new(codes::UNEXPECTED, start, start + 2, "a type is optional once: there is no `T??`").help("write a single `?`")
+    SyntaxError::new(codes::UNEXPECTED, start, start + 2, "a type is optional once: there is no `T??`")
+        .help("write a single `?`")
 }
 
 fn misplaced(start: usize, word: &str) -> SyntaxError {
@@ -303,7 +353,11 @@ pub(crate) fn name_case(declaration: SyntaxKind, text: &str, start: usize, end: 
     if let Some(first) = right.get_mut(..1) {
         if is_type { first.make_ascii_uppercase() } else { first.make_ascii_lowercase() }
     }
-    let what = if is_type { "the name of a type begins with a capital" } else { "the name of a value begins with a small letter" };
+    let what = if is_type {
+        "the name of a type begins with a capital"
+    } else {
+        "the name of a value begins with a small letter"
+    };
     let error = SyntaxError::new(codes::NAME_CASE, start, end, format!("`{name}`: {what}"));
     if right == name { error } else { error.help(format!("write `{right}`")) }
 }
@@ -355,7 +409,12 @@ fn separator(what: &str, source: &str, text: &str, start: usize, end: usize) -> 
 fn not_a_declaration(text: &str, word: &str, start: usize, end: usize) -> SyntaxError {
     if word.is_empty() {
         let end = end.min(line_end(text, start));
-        return SyntaxError::new(codes::EXPECTED_DECLARATION, start, end, format!("expected a declaration, found {}", quoted(text)));
+        return SyntaxError::new(
+            codes::EXPECTED_DECLARATION,
+            start,
+            end,
+            format!("expected a declaration, found {}", quoted(text)),
+        );
     }
     let message = format!("expected a declaration, found `{word}`");
     let error = SyntaxError::new(codes::EXPECTED_DECLARATION, start, start + word.len(), message);

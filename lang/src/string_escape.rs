@@ -116,11 +116,10 @@ mod tests {
 
     #[test]
     fn wrong_ones_have_places() {
-        assert_eq!(bad_escapes(r"a\qb\u{110000}\"), [
-            BadEscape { start: 1, length: 2 },
-            BadEscape { start: 4, length: 2 },
-            BadEscape { start: 14, length: 1 },
-        ]);
+        assert_eq!(
+            bad_escapes(r"a\qb\u{110000}\"),
+            [BadEscape { start: 1, length: 2 }, BadEscape { start: 4, length: 2 }, BadEscape { start: 14, length: 1 },]
+        );
         assert_eq!(unescape(r"\u{e9}"), "é");
     }
 }

@@ -1,16 +1,21 @@
 //! Makes the lossless tree from what the grammar recognised. It nests the flat rows of operators by
 //! precedence, turns what is missing or junk into errors, and reads the text between captures as plain tokens.
 
+mod expressions;
+mod findings;
+mod unparsed;
+
 use rowan::{Checkpoint, GreenNode, GreenNodeBuilder};
 
-use crate::codes;
 use crate::literal;
 use crate::messages;
 use crate::plain_token;
-use crate::precedence::{self, Precedence};
+use crate::precedence::Precedence;
 use crate::string_escape;
 use crate::syntax_error::{SyntaxError, SyntaxErrors};
 use crate::syntax_kind::SyntaxKind;
+
+pub(crate) use unparsed::unparsed;
 
 /// How high a tree may be. A row of operators nests to the left, one level each; brackets add a few levels
 /// each. What reads the tree recurses, and this bounds its stack.
@@ -102,12 +107,20 @@ struct Frame {
 enum FrameKind {
     Node(SyntaxKind),
     Expr(ExprFrame),
-    Type { start: Checkpoint, atom: Checkpoint, is_union: bool },
+    Type {
+        start: Checkpoint,
+        atom: Checkpoint,
+        is_union: bool,
+    },
     /// A suffix; two nodes are open where the flag is set.
     Suffix(bool),
-    Junk { brackets: usize },
+    Junk {
+        brackets: usize,
+    },
     /// An `if` among elements whose block this is, or the block alone.
-    ElementBlock { of_if: bool },
+    ElementBlock {
+        of_if: bool,
+    },
 }
 
 struct ExprFrame {
@@ -185,6 +198,9 @@ impl<'text> TreeBuilder<'text> {
 
     /// A capture begins.
     pub(crate) fn enter(&mut self, part: Part, start: usize) {
+        if self.too_high.is_some() {
+            return;
+        }
         if self.pending_if.is_some() && part != Part::ElementBlock && !matches!(part, Part::Comment) {
             self.resolve_pending_if();
         }
@@ -260,6 +276,9 @@ impl<'text> TreeBuilder<'text> {
 
     /// A capture ends.
     pub(crate) fn leave(&mut self, part: Part, end: usize) {
+        if self.too_high.is_some() {
+            return;
+        }
         match part {
             Part::Token(kind) => self.text_token(kind, end),
             Part::Name => self.name(end),
@@ -360,7 +379,10 @@ impl<'text> TreeBuilder<'text> {
     fn only_names_here(&self) -> bool {
         matches!(
             self.frames.last(),
-            Some(Frame { kind: FrameKind::Node(SyntaxKind::TYPE_PATH | SyntaxKind::NAMED_TYPE | SyntaxKind::NAME_EXPR), .. })
+            Some(Frame {
+                kind: FrameKind::Node(SyntaxKind::TYPE_PATH | SyntaxKind::NAMED_TYPE | SyntaxKind::NAME_EXPR),
+                ..
+            })
         )
     }
 
@@ -491,21 +513,6 @@ impl<'text> TreeBuilder<'text> {
         }
     }
 
-    /// Types, roles and components are capitalised, values are not.
-    fn check_case(&mut self, kind: SyntaxKind, end: usize) {
-        use SyntaxKind::*;
-        let Some(Frame { kind: FrameKind::Node(declaration), .. }) = self.frames.last() else { return };
-        let wanted = match declaration {
-            TYPE_DECL | COMPONENT | EXTERN_RESOURCE | EXTERN_ROLE => TYPE_IDENT,
-            PARAM | LET | FN | FN_PARAM | RESOURCE | GROUP | METADATA | OUTPUT | FIELD_DECL | MEMBER | FOR => IDENT,
-            _ => return,
-        };
-        if kind != wanted {
-            let (declaration, start, text) = (*declaration, self.at, self.text);
-            self.errors.push_with(|| messages::name_case(declaration, text, start, end));
-        }
-    }
-
     fn finish_field_access(&mut self) {
         self.green.finish_node();
         if let Some(frame) = self.frames.last() {
@@ -531,367 +538,9 @@ impl<'text> TreeBuilder<'text> {
         self.green.finish_node();
         self.raise(1);
     }
-
-    // ---- Expressions
-
-    fn expr(&mut self) -> Option<&mut ExprFrame> {
-        match self.frames.last_mut() {
-            Some(Frame { kind: FrameKind::Expr(expr), .. }) => Some(expr),
-            _ => None,
-        }
-    }
-
-    /// The operand that a suffix belongs to.
-    fn operand(&mut self) -> Option<Checkpoint> {
-        self.expr().map(|expr| expr.operand)
-    }
-
-    /// A node begins; in an expression that expects one, it is the operand, in a type the next alternative.
-    fn operand_begins(&mut self) {
-        let checkpoint = self.green.checkpoint();
-        match self.frames.last_mut() {
-            Some(Frame { kind: FrameKind::Expr(expr), height, .. }) if expr.expects_operand => {
-                expr.operand = checkpoint;
-                expr.expects_operand = false;
-                *height = 0;
-            }
-            Some(Frame { kind: FrameKind::Type { atom, .. }, .. }) => *atom = checkpoint,
-            _ => {}
-        }
-    }
-
-    /// A token between the operands of an expression; only trivia lie before it.
-    fn operator(&mut self, kind: SyntaxKind, start: usize, end: usize) {
-        let expects_operand = self.expr().is_some_and(|expr| expr.expects_operand);
-        match kind {
-            SyntaxKind::MINUS | SyntaxKind::BANG if expects_operand => {
-                let checkpoint = self.green.checkpoint();
-                self.green.start_node(SyntaxKind::UNARY_EXPR.into());
-                self.push_operator(OperatorKind::Prefix, checkpoint, 0);
-            }
-            SyntaxKind::IF_KW if expects_operand => {
-                let checkpoint = self.green.checkpoint();
-                self.push_operator(OperatorKind::Condition, checkpoint, 0);
-            }
-            SyntaxKind::THEN_KW => self.then(start),
-            SyntaxKind::ELSE_KW => self.otherwise(start),
-            SyntaxKind::DOT => {
-                if let Some(operand) = self.operand() {
-                    self.green.start_node_at(operand, SyntaxKind::FIELD_EXPR.into());
-                }
-                if let Some(expr) = self.expr() {
-                    expr.after_dot = true;
-                }
-            }
-            _ => {
-                if let Some(precedence) = precedence::of(kind)
-                    && !expects_operand
-                {
-                    self.begin_binary(precedence, start);
-                    self.next_operand();
-                }
-            }
-        }
-        self.trivia(start);
-        self.token(kind, end);
-    }
-
-    fn push_operator(&mut self, kind: OperatorKind, checkpoint: Checkpoint, left_height: u32) {
-        self.operators.push(Operator { kind, checkpoint, left_height, start: self.at });
-    }
-
-    /// The innermost operator of the expression at hand.
-    fn top(&mut self) -> Option<OperatorKind> {
-        let first = self.expr()?.operators;
-        self.operators.get(first..)?.last().map(|operator| operator.kind)
-    }
-
-    fn begin_binary(&mut self, precedence: Precedence, start: usize) {
-        while let Some(top) = self.top() {
-            let binds = match top {
-                OperatorKind::Prefix => true,
-                OperatorKind::Binary(left) => left > precedence || (left == precedence && !precedence.is_right()),
-                _ => false,
-            };
-            if !binds {
-                break;
-            }
-            if precedence == Precedence::Comparison && top == OperatorKind::Binary(Precedence::Comparison) {
-                let first = self.operators.last().map_or(start, |operator| operator.start);
-                self.errors.push_with(|| messages::chained_comparison(first, start));
-            }
-            self.reduce();
-        }
-        if let Some(operand) = self.operand() {
-            let height = self.frames.last().map_or(0, |frame| frame.height);
-            self.green.start_node_at(operand, SyntaxKind::BINARY_EXPR.into());
-            self.operators.push(Operator {
-                kind: OperatorKind::Binary(precedence),
-                checkpoint: operand,
-                left_height: height,
-                start,
-            });
-        }
-    }
-
-    /// The right side of the innermost operator is complete: its node ends, and is the operand at hand.
-    fn reduce(&mut self) {
-        let Some(operator) = self.operators.pop() else { return };
-        let at = self.last.1;
-        match operator.kind {
-            OperatorKind::Condition => {
-                self.green.start_node_at(operator.checkpoint, SyntaxKind::IF_EXPR.into());
-                self.errors.push_with(|| messages::missing_then(operator.start, at));
-            }
-            OperatorKind::Then => self.errors.push_with(|| messages::missing_else(operator.start, at)),
-            OperatorKind::Prefix | OperatorKind::Binary(_) | OperatorKind::Else => {}
-        }
-        self.green.finish_node();
-        if let Some(frame) = self.frames.last_mut() {
-            frame.height = frame.height.max(operator.left_height) + 1;
-            let height = frame.height;
-            if let FrameKind::Expr(expr) = &mut frame.kind {
-                expr.operand = operator.checkpoint;
-            }
-            self.raise(height);
-        }
-    }
-
-    /// The operators of this expression contain one of a kind.
-    fn has_operator(&mut self, kind: OperatorKind) -> bool {
-        let Some(first) = self.expr().map(|expr| expr.operators) else { return false };
-        self.operators.get(first..).is_some_and(|all| all.iter().any(|operator| operator.kind == kind))
-    }
-
-    fn reduce_until(&mut self, kind: OperatorKind) {
-        while let Some(top) = self.top() {
-            if top == kind {
-                break;
-            }
-            self.reduce();
-        }
-    }
-
-    fn reduce_all(&mut self) {
-        while self.top().is_some() {
-            self.reduce();
-        }
-    }
-
-    /// `then`: the condition of the innermost `if` is complete.
-    fn then(&mut self, start: usize) {
-        let height = self.frames.last().map_or(0, |frame| frame.height);
-        if self.has_operator(OperatorKind::Condition) {
-            self.reduce_until(OperatorKind::Condition);
-            if let Some(operator) = self.operators.last_mut() {
-                operator.kind = OperatorKind::Then;
-                operator.left_height = height;
-                self.green.start_node_at(operator.checkpoint, SyntaxKind::IF_EXPR.into());
-            }
-        } else {
-            self.reduce_all();
-            if self.parent_of_expr() == Some(SyntaxKind::IF) {
-                self.errors.push_with(|| messages::then_in_block(start));
-            } else {
-                self.errors.push_with(|| messages::stray_word("then", start));
-            }
-        }
-        self.next_operand();
-    }
-
-    /// `else`: of the innermost `if`, or before the message of a condition.
-    fn otherwise(&mut self, start: usize) {
-        let height = self.frames.last().map_or(0, |frame| frame.height);
-        if self.has_operator(OperatorKind::Then) {
-            self.reduce_until(OperatorKind::Then);
-            if let Some(operator) = self.operators.last_mut() {
-                operator.kind = OperatorKind::Else;
-                operator.left_height = operator.left_height.max(height);
-            }
-        } else {
-            self.reduce_all();
-            let takes_message = self.expr_belongs_to_condition();
-            let follows_error = self.frames.last().is_some_and(|frame| self.error_since(frame.start));
-            match self.expr() {
-                Some(expr) if takes_message && !expr.in_message => expr.in_message = true,
-                _ if follows_error => {}
-                _ => self.errors.push_with(|| messages::stray_word("else", start)),
-            }
-        }
-        self.next_operand();
-    }
-
-    fn next_operand(&mut self) {
-        if let Some(expr) = self.expr() {
-            expr.expects_operand = true;
-        }
-    }
-
-    /// The expression at hand is that of a `require` or a `where`.
-    fn expr_belongs_to_condition(&self) -> bool {
-        matches!(self.parent_of_expr(), Some(SyntaxKind::REQUIRE | SyntaxKind::REFINEMENT))
-    }
-
-    /// The node in which the expression at hand stands.
-    fn parent_of_expr(&self) -> Option<SyntaxKind> {
-        match self.frames.iter().rev().nth(1)?.kind {
-            FrameKind::Node(kind) => Some(kind),
-            _ => None,
-        }
-    }
-
-    fn leave_expr(&mut self) {
-        let first = self.expr().map_or(0, |expr| expr.operators);
-        while self.operators.len() > first + 1 {
-            self.reduce();
-        }
-        if self.top() == Some(OperatorKind::Condition) {
-            // Perhaps an `if` with a block of elements: what comes next decides.
-            self.pending_if = self.operators.pop();
-        } else {
-            self.reduce_all();
-        }
-        let takes_message = self.expr_belongs_to_condition();
-        if let Some(Frame { kind: FrameKind::Expr(expr), start, height, .. }) = self.frames.pop() {
-            self.raise(height);
-            if takes_message && !expr.in_message && !self.error_since(start) {
-                let at = self.last.1;
-                self.errors.push_with(|| messages::missing_message(start, at));
-            }
-        }
-    }
-
-    /// No block followed the condition: then it was `if … then` without its `then`.
-    fn resolve_pending_if(&mut self) {
-        if let Some(condition) = self.pending_if.take() {
-            self.green.start_node_at(condition.checkpoint, SyntaxKind::IF_EXPR.into());
-            self.green.finish_node();
-            let at = self.last.1;
-            self.errors.push_with(|| messages::missing_then(condition.start, at));
-        }
-    }
-
-    // ---- Findings
-
-    fn missing(&mut self, missing: Missing) {
-        let (start, end) = self.last;
-        let text = self.text;
-        if missing == Missing::FieldName
-            && let Some(expr) = self.expr()
-        {
-            expr.after_dot = false;
-            self.finish_field_access();
-        }
-        if missing.follows_others() && self.frames.last().is_some_and(|frame| self.error_since(frame.start)) {
-            return;
-        }
-        if !matches!(missing, Missing::Quote | Missing::ScriptEnd | Missing::Close) && self.stray_in_its_place() {
-            self.operand_begins();
-            return;
-        }
-        match missing {
-            Missing::Operand => {
-                self.operand_begins();
-                let is_message = self.expr().is_some_and(|expr| expr.in_message);
-                self.errors.push_with(|| messages::missing_operand(text, start, end, is_message));
-            }
-            Missing::FieldName => {
-                self.errors.push_with(|| messages::missing_after(codes::EXPECTED_PART, "a name", text, start, end));
-            }
-            Missing::Close => {
-                if let Some((bracket, opened)) = self.brackets.pop() {
-                    if bracket == b'{' && text[self.at..].starts_with('\n') {
-                        self.assumed_closed += 1;
-                    }
-                    self.errors.push_with(|| messages::unclosed(bracket, opened, end));
-                }
-            }
-            Missing::Quote => {
-                let opened = self.frames.last().map_or(start, |frame| frame.start);
-                self.errors.push_with(|| messages::unterminated_string(opened, end.max(opened + 1)));
-            }
-            Missing::ScriptEnd => {
-                let opened = self.frames.last().map_or(start, |frame| frame.start);
-                self.errors.push_with(|| messages::unterminated_script(opened, end));
-            }
-            Missing::Comma => {
-                let at = self.at;
-                self.errors.push_with(|| messages::missing_comma(text, end, at));
-            }
-            _ => {
-                let inside = self.frames.last().and_then(|frame| match frame.kind {
-                    FrameKind::Node(kind) => Some(kind),
-                    _ => None,
-                });
-                let at = self.at;
-                self.errors.push_with(|| messages::missing(missing, inside, text, (start, end), at));
-            }
-        }
-    }
-
-    /// In the place of what is missing stands a character without meaning: that is the error.
-    fn stray_in_its_place(&mut self) -> bool {
-        let rest = self.text[self.at..].trim_start_matches([' ', '\t']);
-        let start = self.text.len() - rest.len();
-        let found = messages::stray(rest, start);
-        let is_stray = found.is_some();
-        if let Some(error) = found {
-            self.errors.push_with(|| error);
-        }
-        is_stray
-    }
-
-    fn leave_junk(&mut self, junk: Junk, end: usize) {
-        let start = self.frames.last().map_or(end, |frame| frame.start);
-        self.close_frame();
-        let text = &self.text[start..end];
-        let only_closes = text.bytes().all(|byte| matches!(byte, b')' | b']' | b'}' | b' ' | b'\t' | b'\r'));
-        if only_closes && self.assumed_closed > 0 {
-            // The brace that an earlier error took for forgotten.
-            self.assumed_closed -= 1;
-            return;
-        }
-        // What follows an error in the same item is its consequence.
-        let follows_error = match junk {
-            Junk::AfterItem | Junk::AfterDeclaration | Junk::Interpolation | Junk::Element | Junk::SurplusName | Junk::SurplusType => {
-                self.frames.last().is_some_and(|frame| self.error_since(frame.start.max(self.start_of_item(start))))
-            }
-            Junk::Item | Junk::Declaration | Junk::LoneComma => false,
-        };
-        if !follows_error {
-            let source = self.text;
-            self.errors.push_with(|| messages::junk(junk, source, start, end));
-        }
-    }
-
-    /// Where the line begins in which the item before the junk ends.
-    fn start_of_item(&self, junk: usize) -> usize {
-        self.text[..junk].rfind('\n').map_or(0, |newline| newline + 1)
-    }
-
-    fn error_since(&self, place: usize) -> bool {
-        self.errors.kept().last().is_some_and(|error| error.start >= place)
-    }
 }
 
 fn is_word(kind: SyntaxKind) -> bool {
-    (SyntaxKind::USE_KW..=SyntaxKind::NONE_KW).contains(&kind) || matches!(kind, SyntaxKind::IDENT | SyntaxKind::TYPE_IDENT)
-}
-
-/// The tree of a text that is refused as a whole: tokens and no structure.
-pub(crate) fn unparsed(text: &str, place: usize) -> (GreenNode, SyntaxErrors) {
-    let mut green = GreenNodeBuilder::new();
-    green.start_node(SyntaxKind::FILE.into());
-    green.start_node(SyntaxKind::ERROR.into());
-    let mut at = 0;
-    while at < text.len() {
-        let (kind, length) = plain_token::first(&text[at..]);
-        green.token(kind.into(), &text[at..at + length]);
-        at += length;
-    }
-    green.finish_node();
-    green.finish_node();
-    let mut errors = SyntaxErrors::default();
-    errors.push_with(|| messages::too_deep(place, text));
-    (green.finish(), errors)
+    (SyntaxKind::USE_KW..=SyntaxKind::NONE_KW).contains(&kind)
+        || matches!(kind, SyntaxKind::IDENT | SyntaxKind::TYPE_IDENT)
 }

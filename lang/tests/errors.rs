@@ -91,14 +91,23 @@ fn the_tree_of_the_flagship() {
 #[test]
 fn every_page_shows_a_wrong_file_and_a_right_one() {
     for info in CODES {
-        let examples: Vec<&str> = info.page.split("```kit\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-        assert!(info.page.starts_with(&format!("# {}: {}\n", info.code, info.title)), "{} has another title", info.code);
+        let examples: Vec<&str> =
+            info.page.split("```kit\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        assert!(
+            info.page.starts_with(&format!("# {}: {}\n", info.code, info.title)),
+            "{} has another title",
+            info.code
+        );
         if matches!(info.code.as_str(), "KIT1001" | "KIT1022") {
             continue;
         }
         assert_eq!(examples.len(), 2, "{} has not two examples", info.code);
         let wrong = parse(examples[0]).diagnostics(SourceId(0));
-        assert!(wrong.iter().any(|found| found.code == info.code), "the wrong example of {} gives {wrong:?}", info.code);
+        assert!(
+            wrong.iter().any(|found| found.code == info.code),
+            "the wrong example of {} gives {wrong:?}",
+            info.code
+        );
         let right = parse(examples[1]).diagnostics(SourceId(0));
         assert!(right.is_empty(), "the right example of {} gives {right:?}", info.code);
     }

@@ -136,7 +136,9 @@ impl Field {
         let mut past_equals = false;
         for element in self.syntax().children_with_tokens() {
             match element {
-                rowan::NodeOrToken::Token(token) => past_equals |= matches!(token.kind(), SyntaxKind::EQ | SyntaxKind::COLON),
+                rowan::NodeOrToken::Token(token) => {
+                    past_equals |= matches!(token.kind(), SyntaxKind::EQ | SyntaxKind::COLON)
+                }
                 rowan::NodeOrToken::Node(node) if past_equals => return Expr::cast(node),
                 rowan::NodeOrToken::Node(_) => {}
             }

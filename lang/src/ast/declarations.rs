@@ -258,7 +258,9 @@ impl Fn {
 
 /// The parameters in the `( … )` below a node.
 fn fn_params(node: &crate::syntax_kind::SyntaxNode) -> impl Iterator<Item = FnParam> + use<> {
-    node.children().filter(|child| child.kind() == SyntaxKind::FN_PARAMS).flat_map(|list| list.children().filter_map(FnParam::cast))
+    node.children()
+        .filter(|child| child.kind() == SyntaxKind::FN_PARAMS)
+        .flat_map(|list| list.children().filter_map(FnParam::cast))
 }
 
 impl Cluster {

@@ -178,8 +178,7 @@ fn doc_above(node: &SyntaxNode) -> Option<String> {
 fn doc_of_file(file: &SyntaxNode) -> Option<String> {
     let mut lines: Vec<&str> = Vec::new();
     let mut newlines = 0;
-    let all: Vec<SyntaxToken> =
-        file.children_with_tokens().map_while(rowan::NodeOrToken::into_token).collect();
+    let all: Vec<SyntaxToken> = file.children_with_tokens().map_while(rowan::NodeOrToken::into_token).collect();
     for token in &all {
         match token.kind() {
             SyntaxKind::DOC_COMMENT => {
