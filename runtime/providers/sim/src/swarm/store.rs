@@ -1,0 +1,240 @@
+//! What the Swarm stores: the one head and the revisions, through Raft.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kit_model::{Address, CommitResult, Head, HeadError, HeadVersion, RevisionId, StoreError, Versioned};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::election::Standing;
+use super::{Limbo, Write};
+use crate::cloud::SimCloud;
+use crate::ground_truth::CommittedHead;
+
+/// The most that a revision may take: a Swarm config holds no more than 1,000 KiB, and some of it is ours.
+pub const MAX_REVISION_BYTES: usize = 1_000_000;
+
+/// The most writes that wait for a later leader: more than any replica sends while it is cut off.
+const MAX_LIMBO: usize = 32;
+
+impl SimCloud {
+    /// The head, through the engine of `via`.
+    ///
+    /// # Errors
+    /// When that engine does not answer, is no manager, or knows of no leader.
+    pub fn head(&mut self, via: &Address, now_ms: u64) -> Result<Option<Versioned<Head>>, StoreError> {
+        self.advance(now_ms);
+        let owned = |head: &Versioned<Arc<Head>>| Versioned { version: head.version, value: (*head.value).clone() };
+        match self.read_standing(via)? {
+            // A cut-off leader answers with what it knows.
+            Some(key) => Ok(self.swarm.as_ref().and_then(|swarm| swarm.claims.get(&key)?.head.as_ref()).map(owned)),
+            None => Ok(self.swarm.as_ref().and_then(|swarm| swarm.head.as_ref()).map(owned)),
+        }
+    }
+
+    /// The version of the head alone, which costs nothing to look at.
+    ///
+    /// # Errors
+    /// As [`Self::head`].
+    pub fn head_version(&mut self, via: &Address, now_ms: u64) -> Result<Option<HeadVersion>, StoreError> {
+        self.advance(now_ms);
+        match self.read_standing(via)? {
+            Some(key) => {
+                Ok(self.swarm.as_ref().and_then(|swarm| swarm.claims.get(&key)?.head.as_ref()).map(|head| head.version))
+            }
+            None => Ok(self.swarm.as_ref().and_then(|swarm| swarm.head.as_ref()).map(|head| head.version)),
+        }
+    }
+
+    /// Who answers reads: `Some` for a leader that is cut off, with its number.
+    pub(crate) fn read_standing(&self, via: &Address) -> Result<Option<u64>, StoreError> {
+        match self.standing(via) {
+            Standing::Leads | Standing::Follows => Ok(None),
+            Standing::Claims => Ok(self.machine_of(via)),
+            Standing::Down => Err(StoreError::Unavailable(format!("the engine of {via} does not answer"))),
+            Standing::NoManager => Err(StoreError::Unavailable(format!("the engine of {via} is no manager"))),
+            Standing::Believes => Err(StoreError::Unavailable("the leader did not answer in time".to_owned())),
+            Standing::Leaderless => Err(StoreError::Unavailable("the Swarm does not have a leader".to_owned())),
+        }
+    }
+
+    /// Writes the first head, through the engine of `via`.
+    pub fn create_head(&mut self, via: &Address, head: &Head, now_ms: u64) -> CommitResult {
+        self.advance(now_ms);
+        self.write_head(via, None, head)
+    }
+
+    /// Replaces the head of version `base`, through the engine of `via`.
+    pub fn update_head(&mut self, via: &Address, base: HeadVersion, head: &Head, now_ms: u64) -> CommitResult {
+        self.advance(now_ms);
+        self.write_head(via, Some(base), head)
+    }
+
+    fn write_head(&mut self, via: &Address, base: Option<HeadVersion>, head: &Head) -> CommitResult {
+        if let Err(error @ HeadError::TooLarge { .. }) = head.to_bytes() {
+            return CommitResult::Unknown(error.to_string());
+        }
+        self.touch();
+        match self.standing(via) {
+            Standing::Leads | Standing::Follows => {
+                let lose = self.next_commit_fault();
+                if lose == Some(false) {
+                    return CommitResult::Unknown("no answer: the write was lost on its way".to_owned());
+                }
+                let result = self.commit_head(via, base, Arc::new(head.clone()), lose.is_none());
+                if lose == Some(true) {
+                    return CommitResult::Unknown("no answer in time".to_owned());
+                }
+                result
+            }
+            Standing::Claims => {
+                self.into_limbo(via, Write::Head { base, head: Arc::new(head.clone()) });
+                CommitResult::Unknown("the write timed out: the leader reaches no majority".to_owned())
+            }
+            Standing::Down => CommitResult::Unknown(format!("the engine of {via} does not answer")),
+            Standing::NoManager => CommitResult::Unknown(format!("the engine of {via} is no manager")),
+            Standing::Believes => CommitResult::Unknown("the leader did not answer in time".to_owned()),
+            Standing::Leaderless => CommitResult::Unknown("the Swarm does not have a leader".to_owned()),
+        }
+    }
+
+    fn commit_head(
+        &mut self,
+        by: &Address,
+        base: Option<HeadVersion>,
+        head: Arc<Head>,
+        answered: bool,
+    ) -> CommitResult {
+        let at_ms = self.now_ms();
+        let limit = self.settings.commits_limit;
+        let Some(swarm) = &mut self.swarm else { return CommitResult::Stale };
+        if swarm.head.as_ref().map(|head| head.version) != base {
+            return CommitResult::Stale;
+        }
+        swarm.next_version += 1;
+        let version = HeadVersion(swarm.next_version);
+        swarm.head = Some(Versioned { version, value: Arc::clone(&head) });
+        self.truth.committed(CommittedHead { at_ms, version, by: by.clone(), answered, head }, limit);
+        self.retry_joins();
+        CommitResult::Committed(version)
+    }
+
+    /// Keeps a write of a leader that is cut off. Where another leads already, the write is lost for good.
+    pub(crate) fn into_limbo(&mut self, via: &Address, write: Write) {
+        let survives = self.random.chance(self.settings.late_commit_permille);
+        if let Some(swarm) = &mut self.swarm
+            && swarm.leader.is_none()
+            && swarm.limbo.len() < MAX_LIMBO
+        {
+            swarm.limbo.push(Limbo { by: via.clone(), survives, write });
+        }
+    }
+
+    /// There is a leader again: what was in its log is committed now, in order.
+    pub(crate) fn settle_limbo(&mut self, elected: bool) {
+        let limbo = self.swarm.as_mut().map(|swarm| std::mem::take(&mut swarm.limbo)).unwrap_or_default();
+        for entry in limbo {
+            // The same leader still has all of its log; another one has what reached it.
+            if elected && !entry.survives {
+                continue;
+            }
+            match entry.write {
+                Write::Head { base, head } => {
+                    self.commit_head(&entry.by, base, head, false);
+                }
+                Write::Call(action) => {
+                    let _late = self.apply_to_swarm(&action);
+                }
+            }
+        }
+    }
+
+    /// The bytes of a revision, through the engine of `via`.
+    ///
+    /// # Errors
+    /// When the store does not answer or has no such revision.
+    pub fn revision(&mut self, via: &Address, revision: &RevisionId, now_ms: u64) -> Result<Arc<[u8]>, StoreError> {
+        self.advance(now_ms);
+        self.read_standing(via)?;
+        self.swarm
+            .as_ref()
+            .and_then(|swarm| swarm.revisions.get(revision).cloned())
+            .ok_or_else(|| StoreError::NoRevision(revision.to_string()))
+    }
+
+    /// Keeps a revision, through the engine of `via`; the same one again is no error.
+    ///
+    /// # Errors
+    /// When it is too large, the store does not answer, or there is another one under this name.
+    pub fn put_revision(
+        &mut self,
+        via: &Address,
+        revision: &RevisionId,
+        bytes: &[u8],
+        now_ms: u64,
+    ) -> Result<(), StoreError> {
+        self.advance(now_ms);
+        if bytes.len() > MAX_REVISION_BYTES {
+            return Err(StoreError::TooLarge { bytes: bytes.len(), limit: MAX_REVISION_BYTES });
+        }
+        if self.read_standing(via)?.is_some() {
+            return Err(StoreError::Unavailable("the write timed out: the leader reaches no majority".to_owned()));
+        }
+        let Some(swarm) = &mut self.swarm else { return Ok(()) };
+        match swarm.revisions.get(revision) {
+            Some(kept) if **kept == *bytes => Ok(()),
+            Some(_) => Err(StoreError::Corrupt(format!("there is another revision {revision}"))),
+            None => {
+                swarm.revisions.insert(revision.clone(), Arc::from(bytes));
+                self.touch();
+                Ok(())
+            }
+        }
+    }
+
+    /// Which revisions are kept, through the engine of `via`.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub fn revisions(&mut self, via: &Address, now_ms: u64) -> Result<Vec<RevisionId>, StoreError> {
+        self.advance(now_ms);
+        self.read_standing(via)?;
+        Ok(self.swarm.as_ref().map(|swarm| swarm.revisions.keys().cloned().collect()).unwrap_or_default())
+    }
+}
+
+/// Revisions are text almost always: as such they are a quarter of the size of a list of numbers.
+pub(super) mod revisions_as_text {
+    use super::{Arc, BTreeMap, Deserialize, Deserializer, RevisionId, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Kept {
+        Text(String),
+        Bytes(Vec<u8>),
+    }
+
+    pub(crate) fn serialize<S: Serializer>(
+        revisions: &BTreeMap<RevisionId, Arc<[u8]>>,
+        out: S,
+    ) -> Result<S::Ok, S::Error> {
+        out.collect_map(revisions.iter().map(|(id, bytes)| {
+            let kept = std::str::from_utf8(bytes)
+                .map_or_else(|_| Kept::Bytes(bytes.to_vec()), |text| Kept::Text(text.to_owned()));
+            (id, kept)
+        }))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        input: D,
+    ) -> Result<BTreeMap<RevisionId, Arc<[u8]>>, D::Error> {
+        let kept = BTreeMap::<RevisionId, Kept>::deserialize(input)?;
+        Ok(kept
+            .into_iter()
+            .map(|(id, kept)| match kept {
+                Kept::Text(text) => (id, Arc::from(text.into_bytes())),
+                Kept::Bytes(bytes) => (id, Arc::from(bytes)),
+            })
+            .collect())
+    }
+}
