@@ -1,14 +1,17 @@
 //! `kitc check`: all the errors of a file in one run, without a network.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use kit_compiler::Step;
+use kit_lang::{Diagnostic, SourceId};
 
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::findings::Findings;
+use crate::given::Given;
 use crate::{files, json_diagnostics, render};
 
 /// Find all the errors of a file, without a network
@@ -17,11 +20,14 @@ use crate::{files, json_diagnostics, render};
   kitc check cluster.kit
   kitc check cluster.kit --format json | jq '.[].message'
 
-Parameters without a default need no value here; what depends on them is checked by `kitc compile`.")]
+Parameters without a default need no value here; what depends on them is checked where they are given.")]
 pub(crate) struct Check {
     /// Files to check; - is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    given: Given,
 
     /// How the errors are written: human or json
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t, hide_possible_values = true)]
@@ -41,39 +47,67 @@ pub(crate) enum Format {
 impl Check {
     /// Checks each file for itself.
     pub(crate) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
-        let mut all = Findings::default();
-        for (index, path) in self.files.iter().enumerate() {
-            let id = kit_lang::SourceId(u32::try_from(index).unwrap_or(u32::MAX));
-            let (source, mut diagnostics) = files::load(path, id);
-            if diagnostics.is_empty() {
-                diagnostics = kit_lang::parse(&source.text).diagnostics(id);
+        let all: Vec<Findings> = self.files.iter().map(|path| self.one(path)).collect();
+        match self.format {
+            Format::Human => {
+                for findings in all.iter().filter(|findings| !findings.diagnostics.is_empty()) {
+                    show(findings, console);
+                }
+                // A reader of standard error who went away changes nothing in the outcome.
+                let _ = writeln!(console.err(), "{}", summary(&all));
             }
-            all.sources.insert(id, source);
-            all.diagnostics.extend(diagnostics);
+            Format::Json => json_diagnostics::write(&all, console.out())?,
         }
-        report(&all, self.format, console)
+        Ok(if all.iter().any(Findings::has_errors) { Exit::Problem } else { Exit::Fine })
+    }
+
+    fn one(&self, path: &Path) -> Findings {
+        let mut findings = Findings::default();
+        let (root, unreadable) = files::load(path, &mut findings.sources);
+        if unreadable.is_some() {
+            findings.diagnostics.extend(unreadable);
+            return findings;
+        }
+        let found = kit_compiler::check(&mut findings.sources, root);
+        findings.diagnostics = found.diagnostics;
+        findings.omitted = found.omitted;
+        if !findings.has_errors() && !self.given.is_empty() {
+            self.with_what_is_given(root, &mut findings);
+        }
+        findings
+    }
+
+    /// The same again with the parameters that were given; those that were not are no error here.
+    fn with_what_is_given(&self, root: SourceId, findings: &mut Findings) {
+        let (inputs, wrong) = self.given.read(&mut findings.sources);
+        findings.diagnostics.extend(wrong);
+        if findings.has_errors() {
+            return;
+        }
+        match kit_compiler::compile(&mut findings.sources, root, &inputs) {
+            // Lookups belong to `compile`: there is no network here.
+            Step::Done(_) | Step::Need(_) => {}
+            Step::Failed(found) => {
+                let missing = |one: &Diagnostic| one.code.as_str() == "KIT4001";
+                findings.diagnostics.extend(found.diagnostics.into_iter().filter(|one| !missing(one)));
+                findings.omitted += found.omitted;
+            }
+        }
     }
 }
 
-/// Says what was found, in the form that was asked for.
-pub(crate) fn report(findings: &Findings, format: Format, console: &mut Console) -> Result<Exit, Failure> {
-    match format {
-        Format::Human => {
-            let color = console.color_err();
-            let err = console.err();
-            // A reader of standard error who went away changes nothing in the outcome.
-            let _ = render::render(findings, color, err);
-            let gap = if findings.diagnostics.is_empty() { "" } else { "\n" };
-            let _ = writeln!(err, "{gap}{}", summary(findings));
-        }
-        Format::Json => json_diagnostics::write(findings, console.out())?,
-    }
-    Ok(if findings.has_errors() { Exit::Problem } else { Exit::Fine })
+/// Draws findings on standard error.
+pub(crate) fn show(findings: &Findings, console: &mut Console) -> Exit {
+    let color = console.color_err();
+    let err = console.err();
+    // A reader of standard error who went away changes nothing in the outcome.
+    let _ = render::render(findings, color, err).and_then(|()| writeln!(err));
+    if findings.has_errors() { Exit::Problem } else { Exit::Fine }
 }
 
-fn summary(findings: &Findings) -> String {
-    let errors = findings.diagnostics.iter().filter(|found| found.severity == kit_lang::Severity::Error).count();
-    let (errors, warnings) = (errors + findings.dropped, findings.diagnostics.len() - errors);
+fn summary(all: &[Findings]) -> String {
+    let errors: usize = all.iter().map(Findings::errors).sum();
+    let warnings: usize = all.iter().map(Findings::warnings).sum();
     let counted = |count: usize, what: &str| match count {
         0 => format!("no {what}s"),
         1 => format!("1 {what}"),

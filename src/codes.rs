@@ -21,10 +21,13 @@ codes! {
     OUTPUT_FAILED = "KIT0005", "standard output cannot be written";
     NOTHING_TO_EXPLAIN = "KIT0006", "no such code and no such address";
     NOT_LISTED = "KIT0007", "more errors than are listed";
+    NO_ANSWER = "KIT0008", "a lookup that nobody here can answer";
+    WRONG_CLUSTER = "KIT0009", "a file of another cluster than the one that is named";
+    BAD_PARAMETERS = "KIT0010", "a TOML file of parameters that cannot be read";
 }
 
 /// The tables of all crates, in the order of their codes.
-const TABLES: &[&[CodeInfo]] = &[CODES, kit_lang::CODES];
+const TABLES: &[&[CodeInfo]] = &[CODES, kit_lang::CODES, kit_compiler::CODES];
 
 /// Every code of Kit, in order.
 pub(crate) fn all() -> impl Iterator<Item = &'static CodeInfo> {

@@ -45,6 +45,9 @@ pub(crate) enum Command {
     /// Lay files out in the one way that Kit has
     Fmt(crate::fmt::Fmt),
 
+    /// Print the graph of a file as JSON
+    Compile(crate::compile::Compile),
+
     /// Say what an error code means, or where the values of an address come from
     Explain(crate::explain::Explain),
 

@@ -10,6 +10,8 @@ use crate::exit::Exit;
 pub(crate) enum Failure {
     /// Something went wrong that has a code and a page.
     Coded(CodedFailure),
+    /// The diagnostics of a file stopped it; they were shown.
+    Reported,
     /// The reader of our standard output has gone away.
     OutputClosed,
 }
@@ -27,30 +29,44 @@ pub(crate) struct CodedFailure {
     pub(crate) exit: Exit,
 }
 
-impl Failure {
+impl CodedFailure {
     /// The input or the cluster has a problem.
-    pub(crate) fn new(code: Code, message: impl Into<String>) -> Failure {
-        Failure::Coded(CodedFailure { code, message: message.into(), help: None, exit: Exit::Problem })
-    }
-
-    /// The command line makes no sense, though its syntax is right.
-    pub(crate) fn wrong_usage(code: Code, message: impl Into<String>) -> Failure {
-        Failure::Coded(CodedFailure { code, message: message.into(), help: None, exit: Exit::WrongUsage })
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> CodedFailure {
+        CodedFailure { code, message: message.into(), help: None, exit: Exit::Problem }
     }
 
     /// Adds a suggestion.
     #[must_use]
-    pub(crate) fn with_help(mut self, text: impl Into<String>) -> Failure {
-        if let Failure::Coded(failure) = &mut self {
-            failure.help = Some(text.into());
+    pub(crate) fn with_help(self, text: impl Into<String>) -> CodedFailure {
+        CodedFailure { help: Some(text.into()), ..self }
+    }
+}
+
+impl Failure {
+    /// The input or the cluster has a problem.
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Failure {
+        Failure::Coded(CodedFailure::new(code, message))
+    }
+
+    /// The command line makes no sense, though its syntax is right.
+    pub(crate) fn wrong_usage(code: Code, message: impl Into<String>) -> Failure {
+        Failure::Coded(CodedFailure { exit: Exit::WrongUsage, ..CodedFailure::new(code, message) })
+    }
+
+    /// Adds a suggestion.
+    #[must_use]
+    pub(crate) fn with_help(self, text: impl Into<String>) -> Failure {
+        match self {
+            Failure::Coded(failure) => Failure::Coded(failure.with_help(text)),
+            other => other,
         }
-        self
     }
 
     /// What the process ends with.
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Failure::Coded(failure) => failure.exit,
+            Failure::Reported => Exit::Problem,
             Failure::OutputClosed => Exit::Fine,
         }
     }

@@ -4,10 +4,11 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use kit_lang::{Diagnostic, MAX_SOURCE_BYTES, Source, SourceId, Span};
+use kit_compiler::Sources;
+use kit_lang::{Diagnostic, MAX_SOURCE_BYTES, SourceId, Span};
 
 use crate::codes;
-use crate::failure::Failure;
+use crate::failure::{CodedFailure, Failure};
 use crate::printable::printable;
 
 /// The path that stands for standard input.
@@ -18,27 +19,25 @@ pub(crate) fn shown(path: &Path) -> String {
     printable(&path.to_string_lossy()).into_owned()
 }
 
-/// The text of a file, or what is wrong with reading it. The text is there as far as it could be read.
-pub(crate) fn load(path: &Path, id: SourceId) -> (Source, Vec<Diagnostic>) {
+/// Adds the text of a file, as far as it could be read, and says what is wrong with reading it.
+pub(crate) fn load(path: &Path, sources: &mut Sources) -> (SourceId, Option<Diagnostic>) {
     let name = if path == Path::new(STANDARD_INPUT) { "<stdin>".to_owned() } else { shown(path) };
-    match read(path) {
-        Ok(bytes) => {
-            let (text, found) = kit_lang::decode(&bytes, id);
-            (Source::new(id, name, text), found.into_iter().collect())
+    // The number that the next text gets.
+    let next = SourceId(u32::try_from(sources.iter().count()).unwrap_or(u32::MAX));
+    let (text, found) = match read(path) {
+        Ok(bytes) => kit_lang::decode(&bytes, next),
+        Err(unreadable) => {
+            let place = Span { source: next, start: 0, end: 0 };
+            let mut found = Diagnostic::error(unreadable.code, place, unreadable.message);
+            found.help = unreadable.help;
+            (String::new(), Some(found))
         }
-        Err(Failure::Coded(failure)) => {
-            let place = Span { source: id, start: 0, end: 0 };
-            let mut found = Diagnostic::error(failure.code, place, failure.message);
-            found.help = failure.help;
-            (Source::new(id, name, ""), vec![found])
-        }
-        // Reading never fails for the sake of an output.
-        Err(_) => (Source::new(id, name, ""), Vec::new()),
-    }
+    };
+    (sources.add(name, text), found)
 }
 
 /// The bytes of a file, one more than a source may have at most; so `decode` sees that it is too large.
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+fn read(path: &Path) -> Result<Vec<u8>, CodedFailure> {
     let limit = MAX_SOURCE_BYTES as u64 + 1;
     let mut bytes = Vec::new();
     if path == Path::new(STANDARD_INPUT) {
@@ -48,7 +47,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let file = File::open(path).map_err(|error| unreadable(path, &error))?;
     let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
     if metadata.is_dir() {
-        return Err(Failure::new(codes::IS_DIRECTORY, format!("`{}` is a directory", shown(path)))
+        return Err(CodedFailure::new(codes::IS_DIRECTORY, format!("`{}` is a directory", shown(path)))
             .with_help("name the files themselves, for example with `*.kit`"));
     }
     bytes.reserve_exact(usize::try_from(metadata.len().min(limit)).unwrap_or(0));
@@ -56,16 +55,16 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> Failure {
+fn unreadable(path: &Path, error: &io::Error) -> CodedFailure {
     match error.kind() {
         io::ErrorKind::NotFound => {
-            let failure = Failure::new(codes::NOT_FOUND, format!("there is no file `{}`", shown(path)));
+            let failure = CodedFailure::new(codes::NOT_FOUND, format!("there is no file `{}`", shown(path)));
             match nearest(path) {
                 Some(found) => failure.with_help(format!("did you mean `{}`?", shown(&found))),
                 None => failure,
             }
         }
-        _ => Failure::new(codes::UNREADABLE, format!("`{}` cannot be read: {error}", shown(path))),
+        _ => CodedFailure::new(codes::UNREADABLE, format!("`{}` cannot be read: {error}", shown(path))),
     }
 }
 

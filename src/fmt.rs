@@ -4,7 +4,6 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use kit_lang::SourceId;
 use similar::TextDiff;
 
 use crate::console::Console;
@@ -12,7 +11,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::findings::Findings;
 use crate::printable::printable;
-use crate::{files, render};
+use crate::{check, files};
 
 /// Lines around a difference.
 const CONTEXT_LINES: usize = 2;
@@ -49,17 +48,19 @@ impl Fmt {
 
     fn one(&self, path: &Path, console: &mut Console) -> Result<Exit, Failure> {
         let mut findings = Findings::default();
-        let (source, mut diagnostics) = files::load(path, SourceId(0));
-        let formatted = if diagnostics.is_empty() { kit_lang::format(&source.text) } else { Err(Vec::new()) };
-        let formatted = match formatted {
+        let (id, unreadable) = files::load(path, &mut findings.sources);
+        let source = match findings.sources.get(id) {
+            Some(source) if unreadable.is_none() => source,
+            _ => {
+                findings.diagnostics.extend(unreadable);
+                return Ok(check::show(&findings, console));
+            }
+        };
+        let formatted = match kit_lang::format(&source.text) {
             Ok(formatted) => formatted,
             Err(found) => {
-                diagnostics.extend(found);
-                findings.sources.insert(source.id, source);
-                findings.diagnostics = diagnostics;
-                let color = console.color_err();
-                let _ = render::render(&findings, color, console.err());
-                return Ok(Exit::Problem);
+                findings.diagnostics.extend(found);
+                return Ok(check::show(&findings, console));
             }
         };
         if self.check {

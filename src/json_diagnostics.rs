@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use kit_lang::{LineColumn, Span};
+use kit_lang::{Diagnostic, LineColumn, SourceId, Span};
 use serde::Serialize;
 
 use crate::codes;
@@ -35,53 +35,51 @@ struct Place<'a> {
     column: u32,
 }
 
-/// Writes all findings. Lines and columns count from 1, columns in characters; the end is where the next character stands.
-pub(crate) fn write(findings: &Findings, out: &mut impl Write) -> io::Result<()> {
-    let mut entries: Vec<Entry<'_>> = Vec::with_capacity(findings.diagnostics.len() + 1);
-    for found in &findings.diagnostics {
-        let end = position(findings, found.span.source, found.span.end.max(found.span.start));
-        entries.push(Entry {
-            code: found.code.as_str(),
-            severity: found.severity.as_str(),
-            message: &found.message,
-            place: place(findings, found.span),
-            end_line: end.line,
-            end_column: end.column,
-            labels: found
-                .labels
-                .iter()
-                .map(|label| Label { place: place(findings, label.span), message: &label.message })
-                .collect(),
-            help: found.help.as_deref(),
-        });
-    }
-    let rest = format!("and {} more that are not listed", findings.dropped);
-    if findings.dropped > 0
-        && let Some(last) = findings.diagnostics.last()
-    {
-        let place = place(findings, last.span);
-        entries.push(Entry {
-            code: codes::NOT_LISTED.as_str(),
-            severity: "error",
-            message: &rest,
-            end_line: place.line,
-            end_column: place.column,
-            place,
-            labels: Vec::new(),
-            help: Some("mend those listed and check again"),
-        });
+/// Writes the findings of all files. Lines and columns count from 1, columns in characters; the end is where the next character stands.
+pub(crate) fn write(all: &[Findings], out: &mut impl Write) -> io::Result<()> {
+    let rest: Vec<String> = all.iter().map(|one| format!("and {} more that are not listed", one.omitted)).collect();
+    let mut entries: Vec<Entry<'_>> = Vec::new();
+    for (findings, rest) in all.iter().zip(&rest) {
+        entries.extend(findings.diagnostics.iter().map(|found| entry(findings, found)));
+        if findings.omitted > 0
+            && let Some(last) = findings.diagnostics.last()
+        {
+            entries.push(Entry {
+                code: codes::NOT_LISTED.as_str(),
+                severity: "error",
+                message: rest,
+                labels: Vec::new(),
+                help: Some("mend those listed and check again"),
+                ..entry(findings, last)
+            });
+        }
     }
     serde_json::to_writer_pretty(&mut *out, &entries)?;
     out.write_all(b"\n")
 }
 
+fn entry<'a>(findings: &'a Findings, found: &'a Diagnostic) -> Entry<'a> {
+    let end = position(findings, found.span.source, found.span.end.max(found.span.start));
+    let labels = found.labels.iter();
+    Entry {
+        code: found.code.as_str(),
+        severity: found.severity.as_str(),
+        message: &found.message,
+        place: place(findings, found.span),
+        end_line: end.line,
+        end_column: end.column,
+        labels: labels.map(|label| Label { place: place(findings, label.span), message: &label.message }).collect(),
+        help: found.help.as_deref(),
+    }
+}
+
 fn place(findings: &Findings, span: Span) -> Place<'_> {
     let start = position(findings, span.source, span.start);
-    let file = findings.sources.get(&span.source).map_or("", |source| source.name.as_str());
+    let file = findings.sources.get(span.source).map_or("", |source| source.name.as_str());
     Place { file, line: start.line, column: start.column }
 }
 
-fn position(findings: &Findings, source: kit_lang::SourceId, offset: u32) -> LineColumn {
+fn position(findings: &Findings, source: SourceId, offset: u32) -> LineColumn {
     let unknown = LineColumn { line: 1, column: 1 };
-    findings.sources.get(&source).map_or(unknown, |source| source.position(offset))
+    findings.sources.get(source).map_or(unknown, |source| source.position(offset))
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 mod check;
 mod codes;
 mod command_line;
+mod compile;
 mod completions;
 mod console;
 mod exit;
@@ -13,8 +14,10 @@ mod failure;
 mod files;
 mod findings;
 mod fmt;
+mod given;
 mod json_diagnostics;
 mod last_resort;
+mod lookups;
 mod printable;
 mod render;
 
@@ -47,6 +50,7 @@ fn run(arguments: CommandLine, console: &mut Console) -> Result<Exit, Failure> {
     match arguments.command {
         Command::Check(verb) => verb.run(console),
         Command::Fmt(verb) => verb.run(console),
+        Command::Compile(verb) => verb.run(console),
         Command::Explain(verb) => verb.run(console),
         Command::Completions(verb) => verb.run(console),
     }

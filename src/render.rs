@@ -49,8 +49,8 @@ pub(crate) fn render(findings: &Findings, color: bool, out: &mut impl Write) -> 
             }
         }
     }
-    if findings.dropped > 0 {
-        writeln!(out, "\nand {} more that are not shown", findings.dropped)?;
+    if findings.omitted > 0 {
+        writeln!(out, "\nand {} more that are not shown", findings.omitted)?;
     }
     Ok(())
 }
@@ -73,7 +73,7 @@ fn reports<'a>(
 ) -> Vec<Report> {
     for source in std::iter::once(diagnostic.span.source).chain(diagnostic.labels.iter().map(|label| label.span.source))
     {
-        if let Some(found) = findings.sources.get(&source) {
+        if let Some(found) = findings.sources.get(source) {
             texts.entry(source).or_insert_with(|| Text::new(found));
         }
     }
@@ -93,7 +93,7 @@ fn reports<'a>(
     match place(diagnostic.span) {
         // Without a line to show, the message names the file.
         None => {
-            if let Some(source) = findings.sources.get(&home).filter(|source| !main.message.contains(&source.name)) {
+            if let Some(source) = findings.sources.get(home).filter(|source| !main.message.contains(&source.name)) {
                 main.message = format!("{}: {}", printable(&source.name), main.message);
             }
         }

@@ -1,0 +1,105 @@
+//! `kitc compile`: from a file to the graph that the runtime eats.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use clap::Args;
+use kit_compiler::{MAX_LOOKUP_ROUNDS, Step};
+use kit_graph::Graph;
+
+use crate::console::Console;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::findings::Findings;
+use crate::given::Given;
+use crate::{check, files, lookups};
+
+/// A file, and what it is given.
+#[derive(Debug, Args)]
+pub(crate) struct Input {
+    /// The file of the cluster; - is standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    #[command(flatten)]
+    given: Given,
+}
+
+impl Input {
+    /// The graph of the file. What is wrong with it, or with what it is given, is shown.
+    pub(crate) fn graph(&self, console: &mut Console) -> Result<Graph, Failure> {
+        let mut findings = Findings::default();
+        let graph = self.compile(&mut findings);
+        if !findings.diagnostics.is_empty() {
+            check::show(&findings, console);
+        }
+        graph.ok_or(Failure::Reported)
+    }
+
+    fn compile(&self, findings: &mut Findings) -> Option<Graph> {
+        let (root, unreadable) = files::load(&self.file, &mut findings.sources);
+        let (mut inputs, wrong) = self.given.read(&mut findings.sources);
+        findings.diagnostics.extend(unreadable);
+        findings.diagnostics.extend(wrong);
+        if findings.has_errors() {
+            return None;
+        }
+        // One more than the rounds, since the last of them ends in a graph or in an error.
+        for _ in 0..=MAX_LOOKUP_ROUNDS {
+            match kit_compiler::compile(&mut findings.sources, root, &inputs) {
+                Step::Done(compiled) => {
+                    findings.diagnostics.extend(compiled.warnings);
+                    return Some(compiled.graph);
+                }
+                Step::Failed(found) => {
+                    findings.diagnostics.extend(found.diagnostics);
+                    findings.omitted += found.omitted;
+                    return None;
+                }
+                Step::Need(asked) => match lookups::answer(&asked) {
+                    Ok(answers) => inputs.answer(answers),
+                    Err(unanswered) => {
+                        findings.diagnostics.extend(unanswered);
+                        return None;
+                    }
+                },
+            }
+        }
+        None
+    }
+}
+
+/// Print the graph of a file as JSON
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  kitc compile cluster.kit --set size=5
+  kitc compile cluster.kit --params production.toml -o graph.json
+  kitc compile cluster.kit --metadata snapshot.json --pretty
+
+The same input gives the same bytes. A parameter given by --set beats the variable KIT_PARAM_NAME,
+which beats a file of parameters, which beats the default.")]
+pub(crate) struct Compile {
+    #[command(flatten)]
+    input: Input,
+
+    /// Write a file, whole or not at all, instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Indent the JSON for a person; the content is the same
+    #[arg(long)]
+    pretty: bool,
+}
+
+impl Compile {
+    /// Compiles, and writes the graph.
+    pub(crate) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
+        let graph = self.input.graph(console)?;
+        let bytes = if self.pretty { graph.to_pretty_string().into_bytes() } else { graph.to_canonical_bytes() };
+        match &self.output {
+            Some(path) => files::write_atomically(path, &bytes)?,
+            None => console.out().write_all(&bytes)?,
+        }
+        Ok(Exit::Fine)
+    }
+}

@@ -1,0 +1,159 @@
+//! What is given beside a file: parameters and answers of metadata.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use kit_compiler::{Inputs, ParamInput, ParamValue, Sources};
+use kit_lang::{Diagnostic, SourceId, Span};
+
+use crate::codes;
+use crate::files;
+
+/// A variable of the environment whose name begins so gives a parameter.
+const VARIABLE_PREFIX: &str = "KIT_PARAM_";
+
+const HEADING: &str = "What the file is given";
+
+/// The flags that give them.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Given {
+    /// Give a parameter; may be repeated
+    #[arg(long, help_heading = HEADING, value_name = "NAME=VALUE", value_parser = assignment)]
+    set: Vec<String>,
+
+    /// Give parameters in a file: JSON, or TOML if it is named so; may be repeated
+    #[arg(long, help_heading = HEADING, value_name = "FILE")]
+    params: Vec<PathBuf>,
+
+    /// Answer lookups from a JSON file, instead of asking the provider
+    #[arg(long, help_heading = HEADING, value_name = "SNAPSHOT.json")]
+    metadata: Option<PathBuf>,
+}
+
+/// Refuses what is no assignment, as wrong usage; what it assigns is for the compiler to judge.
+fn assignment(text: &str) -> Result<String, String> {
+    match text.split_once('=') {
+        Some((name, _)) if !name.is_empty() => Ok(text.to_owned()),
+        _ => Err("it is written NAME=VALUE, such as size=4".to_owned()),
+    }
+}
+
+impl Given {
+    /// Nothing was given, by flag or by variable.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.set.is_empty()
+            && self.params.is_empty()
+            && self.metadata.is_none()
+            && variables().next().is_none()
+    }
+
+    /// Reads all of it; each source of mistakes adds its own. A flag beats a variable, which beats a file.
+    pub(crate) fn read(&self, sources: &mut Sources) -> (Inputs, Vec<Diagnostic>) {
+        let mut inputs = Inputs::new();
+        let mut found = Vec::new();
+        for path in &self.params {
+            let (source, unreadable) = files::load(path, sources);
+            match unreadable {
+                Some(unreadable) => found.push(unreadable),
+                None if is_toml(path) => found.extend(toml_parameters(&mut inputs, sources, source).err()),
+                None => found.extend(inputs.params_file(sources, source).err().map(|wrong| *wrong)),
+            }
+        }
+        for (variable, value) in variables() {
+            let name = parameter_of(&variable);
+            inputs.variable(sources, &variable, &name, &value);
+        }
+        for assignment in &self.set {
+            found.extend(inputs.set(sources, assignment).err().map(|wrong| *wrong));
+        }
+        if let Some(path) = &self.metadata {
+            let (source, unreadable) = files::load(path, sources);
+            match unreadable {
+                Some(unreadable) => found.push(unreadable),
+                None => found.extend(inputs.snapshot(sources, source).err().map(|wrong| *wrong)),
+            }
+        }
+        (inputs, found)
+    }
+}
+
+/// The variables that give parameters, in the order of their names, so that runs are alike.
+fn variables() -> impl Iterator<Item = (String, String)> {
+    let ours = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    let mut all: Vec<(String, String)> = ours
+        .filter(|(name, _)| name.len() > VARIABLE_PREFIX.len() && name.starts_with(VARIABLE_PREFIX))
+        .map(|(name, value)| (name, value.to_string_lossy().into_owned()))
+        .collect();
+    all.sort();
+    all.into_iter()
+}
+
+/// `KIT_PARAM_SSH_KEY` gives `ssh_key`; a name that is not all capitals is taken as it is.
+fn parameter_of(variable: &str) -> String {
+    let name = variable.strip_prefix(VARIABLE_PREFIX).unwrap_or(variable);
+    if name.contains(|letter: char| letter.is_lowercase()) { name.to_owned() } else { name.to_lowercase() }
+}
+
+fn is_toml(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"))
+}
+
+/// Takes the parameters of a TOML file, each with its place.
+fn toml_parameters(inputs: &mut Inputs, sources: &Sources, source: SourceId) -> Result<(), Diagnostic> {
+    let text = sources.get(source).map_or("", |source| source.text.as_str());
+    let place = |range: std::ops::Range<usize>| {
+        let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Span { source, start: offset(range.start), end: offset(range.end) }
+    };
+    let table = toml::de::DeTable::parse(text).map_err(|error| {
+        let message = format!("this is no TOML: {}", error.message().lines().next().unwrap_or_default());
+        Diagnostic::error(codes::BAD_PARAMETERS, place(error.span().unwrap_or(0..0)), message)
+            .with_help("a parameter is written `name = value`")
+    })?;
+    for (name, value) in table.get_ref() {
+        let span = place(value.span());
+        let value = toml_value(value.get_ref()).map_err(|what| {
+            Diagnostic::error(codes::BAD_PARAMETERS, span, format!("{what} is no value of Kit"))
+                .with_help("give it as a text, as it would stand in the file")
+        })?;
+        inputs.param(name.get_ref().to_string(), ParamInput { value: ParamValue::Data(value), span });
+    }
+    Ok(())
+}
+
+/// A value of TOML in the form of the graph, or what it is that has none.
+fn toml_value(value: &toml::de::DeValue<'_>) -> Result<kit_graph::Value, &'static str> {
+    use kit_graph::Value;
+    use toml::de::DeValue;
+    Ok(match value {
+        DeValue::String(text) => Value::String(text.to_string()),
+        DeValue::Boolean(value) => Value::Bool(*value),
+        DeValue::Integer(number) => {
+            let parsed = i64::from_str_radix(number.as_str(), number.radix());
+            Value::Int(parsed.map_err(|_| "a number of more than 64 bits")?)
+        }
+        DeValue::Array(items) => {
+            Value::List(items.iter().map(|item| toml_value(item.get_ref())).collect::<Result<_, _>>()?)
+        }
+        DeValue::Table(entries) => {
+            let mut map = kit_graph::Properties::new();
+            for (name, value) in entries {
+                map.insert(name.get_ref().to_string(), toml_value(value.get_ref())?);
+            }
+            Value::Map(map)
+        }
+        DeValue::Float(_) => return Err("a fraction"),
+        DeValue::Datetime(_) => return Err("a date"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_name_parameters() {
+        assert_eq!(parameter_of("KIT_PARAM_SSH_KEY"), "ssh_key");
+        assert_eq!(parameter_of("KIT_PARAM_sshKey"), "sshKey");
+    }
+}
