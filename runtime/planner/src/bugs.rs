@@ -9,7 +9,10 @@ macro_rules! bugs {
     ($($(#[$doc:meta])+ $name:ident = $text:literal breaks [$($invariant:literal),+];)+) => {
         /// A realistic slip in the planner, the reconciler or the gate.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-        #[cfg_attr(not(feature = "planted-bugs"), allow(dead_code, reason = "names alone, without the feature"))]
+        #[cfg_attr(
+            not(feature = "planted-bugs"),
+            allow(dead_code, unreachable_pub, reason = "names alone, without the feature")
+        )]
         pub enum Bug {
             $($(#[$doc])+ $name,)+
         }
@@ -129,8 +132,6 @@ bugs! {
     MassFailureIgnored = "mass-failure-ignored" breaks ["I15", "I22"];
     /// The first mark is set before there is a head.
     MarkBeforeHead = "mark-before-head" breaks ["I8", "I11"];
-    /// Machines are ended in a destruction before the last permit is over.
-    DestroyUnderPermit = "destroy-under-permit" breaks ["I8"];
 }
 
 #[cfg(feature = "planted-bugs")]

@@ -127,11 +127,6 @@ impl Memory {
                 }
             }
         }
-        for resource in &spec.resources {
-            if !inventory.resources.iter().any(|seen| seen.address == resource.address) {
-                note_absence(&mut self.absent, &before.absent, &resource.address, inventory, policy);
-            }
-        }
         let watched: BTreeSet<&Address> = head.operations.keys().chain(head.failures.keys()).collect();
         for address in watched {
             let sight = survey.sight(address);
@@ -422,17 +417,6 @@ impl Memory {
     /// Members and slots of `group` that no listing shows alive.
     pub(crate) fn absent_in<'m>(&'m self, group: &'m str) -> impl Iterator<Item = &'m Address> {
         self.absent.keys().filter(move |address| address.group() == group)
-    }
-
-    /// When something in it changes what may be done, in milliseconds of the boot clock.
-    pub(crate) fn next_ms(&self, now: Now) -> Option<u64> {
-        let throttled = self.throttled.map(|(until_ms, _)| until_ms);
-        self.attempts
-            .values()
-            .map(|attempt| attempt.next_ms)
-            .chain(throttled)
-            .filter(|at_ms| *at_ms > now.boot_ms)
-            .min()
     }
 }
 

@@ -12,7 +12,7 @@ use kit_model::{
 
 use crate::bugs::{Bug, planted};
 use crate::majority::majority;
-use crate::request::machine_request;
+use crate::request::{machine_request, unseeded};
 
 /// What a destruction still has to do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -110,7 +110,7 @@ fn volume_step(plan: &mut Plan, uid: &ClusterUid, inventory: &Inventory, member:
                     address: member.address.clone(),
                     generation: Generation(0),
                     properties: std::sync::Arc::clone(properties),
-                    token: Token::of_generation(uid, &member.address, Generation(0)),
+                    token: Token::of_volume(uid, &member.address, Generation(0)),
                 },
                 why: "its volume does not exist yet".to_owned(),
             });
@@ -346,6 +346,8 @@ fn make(
         return;
     }
     if let Some(request) = machine_request(uid, spec, address, generation, token) {
+        // Where something was formed there is a Swarm to come back to, and none to begin.
+        let request = if is_formed(inventory) { unseeded(request) } else { request };
         plan.steps.push(Step {
             address: address.clone(),
             action: Action::CreateMachine(std::sync::Arc::new(request)),

@@ -1,15 +1,13 @@
 //! One decision: from what is seen to what is done and what waits.
 
-use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
-use std::sync::Arc;
-
 use kit_model::{
     Action, Address, Approval, Blocked, Generation, GroupSpec, Head, Inventory, Machine, MachineId, MachineState,
     MemberSpec, Now, OperationKind, Plan, Policy, Reason, ReplicaIdentity, ResourceSpec, RevisionId, Risk, Role, Spec,
-    Step, SwarmView, Token,
+    Step, SwarmView,
 };
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use crate::bugs::{Bug, planted};
 use crate::draft::Draft;
@@ -159,7 +157,6 @@ impl<'s> Round<'s> {
         }
         self.count_refusals();
         self.forgive();
-        self.resources();
         self.strangers();
         self.phantoms();
         let leader = scene.spec.leader_group();
@@ -255,47 +252,6 @@ impl<'s> Round<'s> {
             if quiet || (scene.spec.content_of(address).is_none() && scene.head.intent(address).is_none()) {
                 self.draft.forgive(address);
             }
-        }
-    }
-
-    /// Resources that the revision names and that are not there.
-    fn resources(&mut self) {
-        let scene = self.scene;
-        for resource in &scene.spec.resources {
-            let address = &resource.address;
-            let seen = scene.inventory.resources.iter().find(|seen| seen.address == *address);
-            match seen {
-                Some(seen) if seen.ready => {
-                    if scene.head.operations.contains_key(address) {
-                        self.draft.end(address);
-                    }
-                    continue;
-                }
-                Some(_) => continue,
-                None => {}
-            }
-            if !self.is_lacking(address) {
-                continue;
-            }
-            if let Some(missing) = resource
-                .depends_on
-                .iter()
-                .find(|needed| !scene.inventory.resources.iter().any(|seen| seen.address == **needed && seen.ready))
-            {
-                self.block(Some(address), Reason::DependsOn { address: missing.clone() });
-                continue;
-            }
-            if self.frozen(address) || !self.open(address, OperationKind::Create, &scene.head.revision, 0) {
-                continue;
-            }
-            let Some(operation) = self.draft.head().operations.get(address) else { continue };
-            let action = Action::CreateResource {
-                address: address.clone(),
-                instance: Arc::clone(&resource.instance),
-                content: resource.content.clone(),
-                token: Token::of_generation(&scene.head.uid, address, operation.generation),
-            };
-            self.step(address, action, "the revision names it and it is not there".to_owned());
         }
     }
 

@@ -26,6 +26,16 @@ pub fn machine_request(
     Some(render(uid, spec, group, member, address, generation, token, &manager_ips(spec)))
 }
 
+/// The same request for a machine that must not begin a Swarm, because one was formed.
+pub(crate) fn unseeded(mut request: MachineRequest) -> MachineRequest {
+    if request.boot.seed {
+        request.boot.seed = false;
+        request.request =
+            MachineRequest::hash_of(&request.address, request.generation, &request.content, request.ip, &request.boot);
+    }
+    request
+}
+
 /// The token of a machine's making in `generation`.
 pub(crate) fn token_of(uid: &ClusterUid, address: &Address, generation: Generation) -> Token {
     if planted(Bug::TokenWithoutGeneration) {

@@ -151,7 +151,6 @@ impl<'s> Round<'s> {
     /// Begins making what is not there.
     fn begin_making(&mut self, it: &Subject<'s>, dead: Option<&Machine>) {
         let address = &it.address;
-        let scene = self.scene;
         let was_there = dead.is_some() || it.sight.nodes().next().is_some();
         let kind = if was_there { OperationKind::Repair } else { OperationKind::Create };
         if self.is_voter_group(it)

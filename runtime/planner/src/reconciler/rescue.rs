@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use kit_model::{
-    Action, Address, Authority, Blocked, Effect, Head, Inventory, Leadership, Machine, MachineState, Now, Observation,
-    Policy, Reason, Spec, Step, Token, Volume, VolumeState,
+    Action, Address, Authority, Blocked, ClusterUid, Effect, Inventory, Leadership, Machine, MachineState, Now,
+    Observation, Policy, Reason, Spec, Step, Token, Volume, VolumeState,
 };
 
 use super::{Level, Reconciler, ReplicaRole, report};
@@ -15,7 +15,7 @@ use crate::bugs::{Bug, planted};
 use crate::gate::Gate;
 use crate::majority::majority;
 use crate::memory::{Memory, what_of};
-use crate::request::render;
+use crate::request::{render, unseeded};
 use crate::specs::Specs;
 
 /// What speaks for a lost quorum. All times are milliseconds of the boot clock.
@@ -111,9 +111,9 @@ impl Reconciler {
             let text = "too few managers run to commit anything: this replica brings back what is stopped or gone";
             out.push(report(Level::Warn, "rescue", None, text.to_owned()));
         }
-        let (steps, blocked) = rescue_steps(&self.specs, &spec, &head, &inventory, |address, action| {
-            self.evidence.memory.may_send(address, &what_of(action), true, now)
-        });
+        let scene = RescueScene { specs: &self.specs, spec: &spec, uid: &head.uid, inventory: &inventory };
+        let (steps, blocked) =
+            rescue_steps(&scene, |address, action| self.evidence.memory.may_send(address, &what_of(action), true, now));
         self.tell(blocked, now, out);
         if steps.is_empty() {
             self.gate = Gate::closed();
@@ -163,91 +163,80 @@ fn runs(inventory: &Inventory, address: &Address) -> bool {
     inventory.machines_of(address).any(|machine| machine.state == MachineState::Running)
 }
 
+/// What a rescue goes by.
+struct RescueScene<'a> {
+    specs: &'a Specs,
+    spec: &'a Spec,
+    uid: &'a ClusterUid,
+    inventory: &'a Inventory,
+}
+
 /// What may be done without a quorum, for the members of the group that leads: start what is stopped, make at its
-/// address who is seen terminal and has a formed volume, attach a member's own volume. The operator's `recover`
-/// does the same.
-pub(crate) fn rescue_steps(
-    specs: &Specs,
-    spec: &Spec,
-    head: &Head,
-    inventory: &Inventory,
+/// address who is seen terminal and has a formed volume, attach a member's own volume.
+fn rescue_steps(
+    scene: &RescueScene<'_>,
     may_send: impl Fn(&Address, &Action) -> Result<(), (String, u64)>,
 ) -> (Vec<Step>, Vec<Blocked>) {
     let mut steps = Vec::new();
     let mut blocked = Vec::new();
-    let Some(group) = spec.leader_group() else { return (steps, blocked) };
-    let mut propose =
-        |address: &Address, action: Action, why: String, blocked: &mut Vec<Blocked>| match may_send(address, &action) {
-            Ok(()) => steps.push(Step { address: address.clone(), action, why }),
-            Err((why, left_ms)) => {
-                blocked.push(Blocked { address: Some(address.clone()), reason: Reason::Backoff { why, left_ms } })
-            }
-        };
+    let Some(group) = scene.spec.leader_group() else { return (steps, blocked) };
     for address in &group.members {
-        let Some(member) = spec.members.get(address) else { continue };
-        let Some(volume) = inventory.volume_of(address) else {
-            blocked.push(Blocked { address: Some(address.clone()), reason: Reason::VolumeGone });
-            continue;
-        };
-        let live: Vec<&Machine> =
-            inventory.machines_of(address).filter(|machine| !machine.state.is_terminal()).collect();
-        if planted(Bug::RescueTerminates)
-            && let [machine] = live.as_slice()
-            && machine.state == MachineState::Stopped
-        {
-            let action = Action::TerminateMachine { machine: machine.id.clone() };
-            propose(address, action, "it is stopped".to_owned(), &mut blocked);
-            continue;
-        }
-        match live.as_slice() {
-            [] => match make(specs, spec, head, inventory, address, volume) {
-                Ok((action, why)) => propose(address, action, why, &mut blocked),
-                Err(reason) => blocked.push(Blocked { address: Some(address.clone()), reason }),
-            },
-            [machine] => match machine.state {
-                MachineState::Stopped => {
-                    let action = Action::StartMachine { machine: machine.id.clone() };
-                    propose(address, action, format!("its machine {} is stopped", machine.id), &mut blocked);
+        match rescue_step(scene, address) {
+            Ok(None) => {}
+            Ok(Some((action, why))) => match may_send(address, &action) {
+                Ok(()) => steps.push(Step { address: address.clone(), action, why }),
+                Err((why, left_ms)) => {
+                    blocked.push(Blocked { address: Some(address.clone()), reason: Reason::Backoff { why, left_ms } })
                 }
-                MachineState::Running if volume.state == VolumeState::Available && member.volume.is_some() => {
-                    let action = Action::AttachVolume { volume: volume.id.clone(), machine: machine.id.clone() };
-                    propose(address, action, format!("{} runs without its volume", machine.id), &mut blocked);
-                }
-                _ => {}
             },
-            several => blocked.push(Blocked {
-                address: Some(address.clone()),
-                reason: Reason::TwoMachines { machines: several.iter().map(|machine| machine.id.clone()).collect() },
-            }),
+            Err(reason) => blocked.push(Blocked { address: Some(address.clone()), reason }),
         }
     }
     (steps, blocked)
 }
 
-/// The request for a member that is seen terminal.
-fn make(
-    specs: &Specs,
-    spec: &Spec,
-    head: &Head,
-    inventory: &Inventory,
-    address: &Address,
-    volume: &Volume,
-) -> Result<(Action, String), Reason> {
+fn rescue_step(scene: &RescueScene<'_>, address: &Address) -> Result<Option<(Action, String)>, Reason> {
+    let inventory = scene.inventory;
+    let volume = inventory.volume_of(address).ok_or(Reason::VolumeGone)?;
+    let live: Vec<&Machine> = inventory.machines_of(address).filter(|machine| !machine.state.is_terminal()).collect();
+    match live.as_slice() {
+        [] => make(scene, address, volume).map(Some),
+        [machine] => match machine.state {
+            MachineState::Stopped => {
+                let why = format!("its machine {} is stopped", machine.id);
+                if planted(Bug::RescueTerminates) {
+                    return Ok(Some((Action::TerminateMachine { machine: machine.id.clone() }, why)));
+                }
+                Ok(Some((Action::StartMachine { machine: machine.id.clone() }, why)))
+            }
+            MachineState::Running if volume.state == VolumeState::Available => {
+                let action = Action::AttachVolume { volume: volume.id.clone(), machine: machine.id.clone() };
+                Ok(Some((action, format!("{} runs without its volume", machine.id))))
+            }
+            _ => Ok(None),
+        },
+        several => Err(Reason::TwoMachines { machines: several.iter().map(|machine| machine.id.clone()).collect() }),
+    }
+}
+
+/// The request for a member that is gone.
+fn make(scene: &RescueScene<'_>, address: &Address, volume: &Volume) -> Result<(Action, String), Reason> {
+    let RescueScene { specs, spec, uid, inventory } = *scene;
     if !volume.formed {
         return Err(Reason::NotFormed);
     }
-    let Some(dead) = last_dead(head, inventory, address) else {
+    let Some(dead) = last_dead(uid, inventory, address) else {
         let at = inventory.at.boot_ms;
         return Err(Reason::ConfirmingAbsence { seen_boot_ms: at, until_boot_ms: at });
     };
+    // What the member was made from, if a loaded revision still says it; else what the head says.
+    let former = specs.with_content(address, &dead.marks.content).unwrap_or(spec);
     if let VolumeState::Held(holder) = &volume.state {
         let gone = inventory.machines.iter().any(|machine| machine.id == holder.machine && machine.state.is_terminal());
         if !gone {
             return Err(Reason::VolumeElsewhere { volume: volume.id.clone(), machine: holder.machine.clone() });
         }
     }
-    // What the member was made from, if a loaded revision still says it; else what the head says.
-    let former = specs.with_content(address, &dead.marks.content).unwrap_or(spec);
     let (Some(group), Some(member)) = (former.group_of(address), former.members.get(address)) else {
         return Err(Reason::CannotReproduce);
     };
@@ -260,28 +249,23 @@ fn make(
             return Err(Reason::IpHeldByMachine { machine: holder.id.clone() });
         }
     }
-    let token = Token::of_rescue(&head.uid, address, &dead.id);
-    let generation = dead.marks.generation;
+    let token = Token::of_rescue(uid, address, &dead.id);
     let ips = former.manager_ips();
-    let mut request = render(&head.uid, former, group, Some(member), address, generation, token, &ips);
-    if request.boot.seed {
-        // Its volume bears the mark: there is a Swarm to come back to, and none to begin.
-        request.boot.seed = false;
-        request.request =
-            kit_model::MachineRequest::hash_of(address, generation, &request.content, request.ip, &request.boot);
-    }
-    Ok((Action::CreateMachine(Arc::new(request)), format!("its machine {} is terminated", dead.id)))
+    let request = render(uid, former, group, Some(member), address, dead.marks.generation, token, &ips);
+    // Its volume bears the mark: there is a Swarm to come back to, and none to begin.
+    let action = Action::CreateMachine(Arc::new(unseeded(request)));
+    Ok((action, format!("its machine {} is terminated", dead.id)))
 }
 
 /// The dead machine that was made last: the one after which no other was made.
-pub(crate) fn last_dead<'a>(head: &Head, inventory: &'a Inventory, address: &'a Address) -> Option<&'a Machine> {
+fn last_dead<'a>(uid: &ClusterUid, inventory: &'a Inventory, address: &'a Address) -> Option<&'a Machine> {
     let newest = inventory.machines_of(address).map(|machine| machine.marks.generation).max()?;
     let dead = |machine: &&Machine| machine.state.is_terminal() && machine.marks.generation == newest;
     inventory
         .machines_of(address)
         .filter(dead)
         .filter(|machine| {
-            let next = Token::of_rescue(&head.uid, address, &machine.id);
+            let next = Token::of_rescue(uid, address, &machine.id);
             !inventory.machines_of(address).any(|other| other.marks.token == next)
         })
         .max_by(|one, other| one.id.cmp(&other.id))
