@@ -23,6 +23,7 @@ pub enum FaultKind {
     CrashOnCommit,
     CrashOnSend,
     Cut,
+    Isolate,
     LoseReply,
     LoseCommit,
     LoseCall,
@@ -31,9 +32,12 @@ pub enum FaultKind {
     Capacity,
     Lag,
     PartialListing,
+    UnknownState,
     LoseVolume,
     Wipe,
     Expire,
+    RotateCa,
+    Phantom,
     Stranger,
     ClockJump,
     FailDocker,
@@ -89,7 +93,8 @@ faults! {
     Crash "crash" At 0 "kitc is killed and started again by its supervisor";
     CrashOnCommit "crash-on-commit" At 0 "kitc is killed after its next head write, before anything is sent";
     CrashOnSend "crash-on-send" At 0 "kitc is killed right after its next call left";
-    Cut "cut" For 30_000 "the machine is cut off from the others";
+    Cut "cut" For 30_000 "the machine is cut off from the others, not from the provider";
+    Isolate "isolate" For 30_000 "the machine is cut off from the others and from the provider";
     LoseReply "lose-reply" At 0 "the next call takes effect, its answer is lost";
     LoseCommit "lose-commit" At 0 "the next head write takes effect, its answer is lost";
     LoseCall "lose-call" At 0 "the next call never arrives";
@@ -98,9 +103,12 @@ faults! {
     Capacity "capacity" Everywhere 60_000 "the provider has no machine to give";
     Lag "lag" Everywhere 120_000 "listings lie behind what was done";
     PartialListing "partial-listing" Everywhere 60_000 "listings arrive in part, and say so";
+    UnknownState "unknown-state" For 60_000 "the provider does not say what state the machine is in";
     LoseVolume "lose-volume" At 0 "the member's volume is gone";
     Wipe "wipe" At 0 "the member's disk is empty, its machine reboots";
     Expire "expire" At 0 "the node's certificate has expired by its next boot";
+    RotateCa "rotate-ca" Operator 0 "somebody gives the Swarm a new CA: nodes that are away keep the old one";
+    Phantom "phantom" At 0 "somebody wipes the manager and joins it by hand: two voters at one address";
     Stranger "stranger" For 120_000 "something that is not the cluster's takes the member's address once it is free";
     ClockJump "clock-jump" At 0 "the machine's wall clock jumps by an hour";
     FailDocker "fail-docker" For 120_000 "Docker does not run on the member's machine, whichever it is";
@@ -121,6 +129,15 @@ pub enum Target {
     Address(Address),
 }
 
+/// From when the time of a fault counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// From when the cluster stood for the first time: `leader@60s`.
+    Whole,
+    /// From when the operator began to make it: `leader@boot+20s`.
+    Boot,
+}
+
 /// One thing that goes wrong, or that the operator does, at a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
@@ -128,6 +145,8 @@ pub struct Fault {
     pub kind: FaultKind,
     /// Whom; none for what befalls the whole cloud.
     pub target: Option<Target>,
+    /// From when its time counts.
+    pub from: Origin,
     /// When, in milliseconds of virtual time.
     pub at_ms: u64,
     /// For how long, where that means something.
@@ -205,6 +224,8 @@ impl Fault {
                 return Err(error("it befalls the whole cluster and takes a time only".to_owned()));
             }
         };
+        let (from, when) =
+            when.strip_prefix("boot+").map_or((Origin::Whole, when), |when| (Origin::Boot, when));
         let (at, length) = match when.split_once('+') {
             Some(_) if matches!(info.shape, Shape::At | Shape::Operator) => {
                 return Err(error("it happens at once and takes no length".to_owned()));
@@ -215,6 +236,7 @@ impl Fault {
         Ok(Self {
             kind,
             target,
+            from,
             at_ms: parse_time(at).map_err(&error)?,
             for_ms: length.map_or(Ok(info.usual_ms), parse_time).map_err(&error)?,
         })
@@ -228,7 +250,8 @@ impl Fault {
             Shape::For | Shape::Everywhere => format!("+{}", format_duration(self.for_ms)),
             Shape::At | Shape::Operator => String::new(),
         };
-        format!("{target}{}{length}", format_duration(self.at_ms))
+        let from = if self.from == Origin::Boot { "boot+" } else { "" };
+        format!("{target}{from}{}{length}", format_duration(self.at_ms))
     }
 }
 
@@ -289,7 +312,7 @@ pub fn parse_time(text: &str) -> Result<u64, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{FAULTS, Fault, FaultKind, Target};
+    use super::{FAULTS, Fault, FaultKind, Origin, Target};
 
     #[test]
     fn what_is_written_is_read_again() {
@@ -323,5 +346,8 @@ mod tests {
         assert_eq!(fault.target, Some(Target::Address("managers.m1".into())));
         assert_eq!((fault.at_ms, fault.for_ms), (90_000, 120_000));
         assert_eq!(fault.to_string(), "--cut managers.m1@90s+2min");
+        let fault = Fault::parse(FaultKind::Cut, "leader@boot+20s+30s").expect("a fault");
+        assert_eq!((fault.from, fault.at_ms, fault.for_ms), (Origin::Boot, 20_000, 30_000));
+        assert_eq!(fault.to_string(), "--cut leader@boot+20s+30s");
     }
 }

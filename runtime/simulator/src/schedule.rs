@@ -7,12 +7,16 @@ use std::collections::BTreeSet;
 
 use kit_model::Address;
 
-use crate::fault::{Fault, FaultKind, Shape, Target};
+use crate::fault::{Fault, FaultKind, Origin, Shape, Target};
 use crate::random::Random;
 use crate::subject::Subject;
 
 /// The most faults that a drawn schedule has: more of them only hide each other.
 const MAX_FAULTS: u64 = 7;
+
+/// How long faults go on from the beginning of a bootstrap, in milliseconds: three managers stand after some
+/// two minutes.
+const BOOTSTRAP_WINDOW_MS: u64 = 3 * 60 * 1000;
 
 /// How long faults go on after the first may come, in milliseconds: about as long as a roll of three
 /// managers takes, so that faults meet every phase of it.
@@ -21,17 +25,17 @@ const WINDOW_MS: u64 = 8 * 60 * 1000;
 /// From which stream schedules are drawn.
 const STREAM: u64 = 1;
 
-/// Draws a schedule of `kinds` for `subject`, whose bootstrap without faults takes `formed_ms`.
+/// Draws a schedule of `kinds` for `subject`.
 #[must_use]
-pub(crate) fn draw(seed: u64, subject: &Subject, kinds: &BTreeSet<FaultKind>, formed_ms: u64) -> Vec<Fault> {
+pub(crate) fn draw(seed: u64, subject: &Subject, kinds: &BTreeSet<FaultKind>) -> Vec<Fault> {
     if kinds.is_empty() {
         return Vec::new();
     }
     let mut random = Random::new(seed, STREAM);
     // One schedule in eight hits the bootstrap; the others spare its minutes and begin with a whole cluster.
-    let (from_ms, window_ms) =
-        if random.percent(12) { (0, formed_ms + 60_000) } else { (formed_ms + 1_000, WINDOW_MS) };
-    let mut draw = Draw { random, subject, kinds, from_ms, window_ms, faults: Vec::new(), lost: BTreeSet::new() };
+    let (from, window_ms) =
+        if random.percent(12) { (Origin::Boot, BOOTSTRAP_WINDOW_MS) } else { (Origin::Whole, WINDOW_MS) };
+    let mut draw = Draw { random, subject, kinds, from, window_ms, faults: Vec::new(), lost: BTreeSet::new() };
     match draw.random.below(20) {
         0..=1 => draw.lose_many(false),
         2 => draw.lose_many(true),
@@ -54,7 +58,7 @@ struct Draw<'a> {
     random: Random,
     subject: &'a Subject,
     kinds: &'a BTreeSet<FaultKind>,
-    from_ms: u64,
+    from: Origin,
     window_ms: u64,
     faults: Vec<Fault>,
     /// Managers whose state a fault takes away: always fewer than would lose the Swarm for good.
@@ -64,12 +68,12 @@ struct Draw<'a> {
 impl Draw<'_> {
     fn add(&mut self, kind: FaultKind, target: Option<Target>, at_ms: u64, for_ms: u64) {
         if self.kinds.contains(&kind) {
-            self.faults.push(Fault { kind, target, at_ms, for_ms });
+            self.faults.push(Fault { kind, target, from: self.from, at_ms, for_ms });
         }
     }
 
     fn time(&mut self) -> u64 {
-        self.from_ms + self.random.below(self.window_ms)
+        self.random.below(self.window_ms)
     }
 
     fn manager(&mut self) -> Target {
@@ -109,7 +113,7 @@ impl Draw<'_> {
 
     fn length(&mut self, kind: FaultKind) -> u64 {
         let (low, high) = match kind {
-            FaultKind::Cut => (3_000, 120_000),
+            FaultKind::Cut | FaultKind::Isolate => (3_000, 120_000),
             FaultKind::Freeze | FaultKind::FreezeMachine => (1_000, 150_000),
             FaultKind::FreezeOnSend => (2_000, 200_000),
             FaultKind::DelayCall => (5_000, 299_000),
@@ -134,12 +138,16 @@ impl Draw<'_> {
             Shape::At | Shape::Operator => 0,
         };
         let target = match kind {
-            FaultKind::LoseVolume | FaultKind::Wipe | FaultKind::Expire => match self.losable() {
+            FaultKind::LoseVolume | FaultKind::Wipe | FaultKind::Expire | FaultKind::Phantom => match self.losable() {
                 Some(target) => Some(target),
                 None => return,
             },
             FaultKind::Stranger => Some(self.named_manager()),
-            FaultKind::Kill | FaultKind::Stop | FaultKind::FreezeMachine | FaultKind::Cut | FaultKind::FailDocker => {
+            FaultKind::Kill | FaultKind::Stop | FaultKind::FreezeMachine
+            | FaultKind::Cut
+            | FaultKind::Isolate
+            | FaultKind::UnknownState
+            | FaultKind::FailDocker => {
                 Some(self.anyone())
             }
             _ => match kind.info().shape {
@@ -164,7 +172,7 @@ impl Draw<'_> {
     }
 
     fn roll_under_fire(&mut self) {
-        let at_ms = self.from_ms + self.random.below(self.window_ms / 4);
+        let at_ms = self.random.below(self.window_ms / 4);
         self.add(FaultKind::Roll, None, at_ms, 0);
         for _ in 0..self.random.within(0, 2) {
             let at_ms = at_ms + self.random.below(180_000);
@@ -177,7 +185,7 @@ impl Draw<'_> {
 
     fn one_member_again_and_again(&mut self) {
         let target = self.named_manager();
-        let mut at_ms = self.from_ms + self.random.below(60_000);
+        let mut at_ms = self.random.below(60_000);
         if self.random.percent(50) {
             self.add(FaultKind::FailDocker, Some(target), at_ms, 2_400_000);
             return;
@@ -251,12 +259,15 @@ mod tests {
         let all: BTreeSet<FaultKind> = FAULTS.iter().map(|info| info.kind).collect();
         let mut seen = BTreeSet::new();
         for seed in 0..2_000 {
-            let schedule = draw(seed, &subject, &all, 200_000);
+            let schedule = draw(seed, &subject, &all);
             assert!(!schedule.is_empty());
             let lost: BTreeSet<&Target> = schedule
                 .iter()
                 .filter(|fault| {
-                    matches!(fault.kind, FaultKind::LoseVolume | FaultKind::Wipe | FaultKind::Expire)
+                    matches!(
+                        fault.kind,
+                        FaultKind::LoseVolume | FaultKind::Wipe | FaultKind::Expire | FaultKind::Phantom
+                    )
                 })
                 .filter_map(|fault| fault.target.as_ref())
                 .collect();
@@ -271,8 +282,8 @@ mod tests {
         let subject = Subject::of_size(5, 0).expect("a subject");
         let kinds = BTreeSet::from([FaultKind::Kill]);
         for seed in 0..200 {
-            assert!(draw(seed, &subject, &kinds, 1_000).iter().all(|fault| fault.kind == FaultKind::Kill));
+            assert!(draw(seed, &subject, &kinds).iter().all(|fault| fault.kind == FaultKind::Kill));
         }
-        assert!(draw(1, &subject, &BTreeSet::new(), 1_000).is_empty());
+        assert!(draw(1, &subject, &BTreeSet::new()).is_empty());
     }
 }

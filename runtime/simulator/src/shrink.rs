@@ -94,10 +94,10 @@ const fn for_ms(fault: &mut Fault) -> &mut u64 {
 #[cfg(test)]
 mod tests {
     use super::{MAX_TRIALS, shrink};
-    use crate::fault::{Fault, FaultKind};
+    use crate::fault::{Fault, FaultKind, Origin};
 
     fn fault(kind: FaultKind, at_ms: u64, for_ms: u64) -> Fault {
-        Fault { kind, target: None, at_ms, for_ms }
+        Fault { kind, target: None, from: Origin::Whole, at_ms, for_ms }
     }
 
     #[test]

@@ -1,0 +1,221 @@
+//! What was known before something was done: I10, I17, I19, I22.
+
+use kit_model::{
+    Action, Address, Authority, Head, Inventory, MachineId, MachineState, NodeState, OperationKind, Outcome,
+};
+
+use super::Scene;
+use crate::records::{Actor, Admission, Moment, View};
+
+/// What was on its way for longer than this is late, in milliseconds: longer than any permit.
+const LATE_MS: u64 = 10_000;
+
+/// What clocks of different speeds and one answer's way add up to over a minute, in milliseconds.
+const SLACK_MS: u64 = 3_000;
+
+/// A machine of `address` that truth has alive while another is asked for.
+fn passed_over(scene: &Scene<'_>, admission: &Admission) -> Option<(MachineId, MachineState)> {
+    let Action::CreateMachine(request) = &admission.call.action else { return None };
+    let condemned = scene.records.head.as_deref().and_then(|head| head.operations.get(&request.address));
+    scene
+        .truth
+        .live_machines_of(&request.address)
+        .filter(|machine| machine.token != request.token)
+        // A slot has no address to keep: its former machine may be on the way to its end.
+        .filter(|machine| {
+            request.ip.is_some()
+                || !(machine.state == MachineState::ShuttingDown
+                    || condemned.is_some_and(|operation| operation.condemned.contains(&machine.id)))
+        })
+        .map(|machine| (machine.id, machine.state))
+        .next()
+}
+
+fn view_of<'a>(scene: &'a Scene<'_>, admission: &'a Admission) -> &'a View {
+    if let (Actor::Replica { member, .. }, Authority::Permit(epoch)) = (&admission.by, admission.call.authority)
+        && let Some(write) = scene.records.writes.get(&(member.clone(), epoch))
+    {
+        return &write.view;
+    }
+    &admission.view
+}
+
+fn state_in(inventory: Option<&Inventory>, machine: &MachineId) -> Option<MachineState> {
+    let machines = &inventory?.machines;
+    let index = machines.binary_search_by(|found| found.id.cmp(machine)).ok();
+    index
+        .and_then(|index| machines.get(index))
+        .or_else(|| machines.iter().find(|found| found.id == *machine))
+        .map(|found| found.state)
+}
+
+pub(super) fn i10(scene: &Scene<'_>) -> Result<(), String> {
+    let Moment::Admitted(admission) = scene.moment else { return Ok(()) };
+    let view = view_of(scene, admission);
+    // What an incomplete listing lacks is unknown: a machine may be made on its evidence only if it shows
+    // the former one in its final state, or if the same making was asked for before.
+    if let Action::CreateMachine(request) = &admission.call.action
+        && admission.call.authority != Authority::Operator
+        && let Some(inventory) = view.inventory.as_deref()
+        && !inventory.complete
+        && !scene.records.tokens.contains_key(&request.token)
+        && !inventory.machines_of(&request.address).any(|machine| machine.state.is_terminal())
+        && scene.truth.ever_made(&request.address)
+    {
+        return Err(format!(
+            "{} was made again on the evidence of a partial listing that does not show what became of it",
+            request.address
+        ));
+    }
+    let Some((machine, state)) = passed_over(scene, admission) else { return Ok(()) };
+    let partial = view.listing_failed || view.inventory.as_ref().is_some_and(|inventory| !inventory.complete);
+    if partial && state_in(view.inventory.as_deref(), &machine).is_none() {
+        return Err(format!(
+            "{} was made again because a partial listing lacked {machine}, which is {state:?}",
+            admission.call.address
+        ));
+    }
+    Ok(())
+}
+
+/// A machine asked for while another lives, where the listing was whole: I4's business.
+pub(super) fn second_asked_for(scene: &Scene<'_>) -> Result<(), String> {
+    let Moment::Admitted(admission) = scene.moment else { return Ok(()) };
+    let Some((machine, state)) = passed_over(scene, admission) else { return Ok(()) };
+    let shown = state_in(view_of(scene, admission).inventory.as_deref(), &machine);
+    // What it was shown as terminated, truth would have terminated too; unknown is I22's business.
+    if shown == Some(MachineState::Unknown) {
+        return Ok(());
+    }
+    Err(format!("a machine was asked for {} while {machine} of it is {state:?}", admission.call.address))
+}
+
+pub(super) fn i17(scene: &Scene<'_>) -> Result<(), String> {
+    let Moment::Admitted(admission) = scene.moment else { return Ok(()) };
+    let Action::RemoveNode { node } = &admission.call.action else { return Ok(()) };
+    let Some(found) = scene.truth.node(node) else { return Ok(()) };
+    if let Some(machine) = found.machine.as_ref().and_then(|machine| scene.truth.machine(machine))
+        && !machine.state.is_terminal()
+    {
+        return Err(format!("{node} was to be removed while its machine {} is {:?}", machine.id, machine.state));
+    }
+    if found.machine.is_none()
+        && let Some(machine) =
+            scene.truth.live_machines_of(&found.address).find(|machine| machine.generation == found.generation)
+    {
+        return Err(format!("{node} was to be removed while {} of its generation is {:?}", machine.id, machine.state));
+    }
+    Ok(())
+}
+
+pub(super) fn i19(scene: &Scene<'_>) -> Result<(), String> {
+    let Moment::Delivered { admission, outcome: Outcome::Done, late_ms, served_before } = scene.moment else {
+        return Ok(());
+    };
+    if late_ms < LATE_MS {
+        return Ok(());
+    }
+    let address = &admission.call.address;
+    let operation = scene.records.head.as_deref().and_then(|head| head.operations.get(address));
+    let harm = match &admission.call.action {
+        Action::CreateMachine(_) => {
+            let live: Vec<_> = scene
+                .truth
+                .live_machines_of(address)
+                .filter(|machine| machine.state != MachineState::ShuttingDown)
+                .collect();
+            (live.len() > 1).then(|| format!("{address} has {} machines since", live.len()))
+        }
+        Action::CreateVolume { .. } => {
+            let volumes = scene.truth.volumes_of(address);
+            (volumes > 1).then(|| format!("{address} has {volumes} volumes since"))
+        }
+        Action::TerminateMachine { machine } if served_before => operation
+            .is_none_or(|operation| !operation.condemned.contains(machine))
+            .then(|| format!("{machine} of {address} served, and the journal does not condemn it")),
+        Action::RebootMachine { machine } if served_before => {
+            operation.is_none().then(|| format!("{machine} of {address} served, and nothing is under way for it"))
+        }
+        _ => None,
+    };
+    harm.map_or(Ok(()), |harm| {
+        Err(format!("\"{}\" arrived {} s late: {harm}", admission.call.action.verb(), late_ms / 1000))
+    })
+}
+
+pub(super) fn i22(scene: &Scene<'_>) -> Result<(), String> {
+    match scene.moment {
+        Moment::Admitted(admission) => {
+            let Some((machine, _)) = passed_over(scene, admission) else { return Ok(()) };
+            match state_in(view_of(scene, admission).inventory.as_deref(), &machine) {
+                Some(MachineState::Unknown) => Err(format!(
+                    "{} was made again although the provider did not say what state {machine} was in",
+                    admission.call.address
+                )),
+                _ => Ok(()),
+            }
+        }
+        Moment::Committed { old, new } => new.operations.iter().try_for_each(|(address, operation)| {
+            if operation.kind != OperationKind::Repair {
+                return Ok(());
+            }
+            judged(scene, old, new, address)
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Checks what a head newly condemns or reboots for the sake of its health.
+fn judged(scene: &Scene<'_>, old: Option<&Head>, new: &Head, address: &Address) -> Result<(), String> {
+    let Some(operation) = new.operations.get(address) else { return Ok(()) };
+    let former = old.and_then(|old| old.operations.get(address));
+    let rebooted = operation.rebooted && !former.is_some_and(|former| former.rebooted);
+    let condemned = operation
+        .condemned
+        .iter()
+        .find(|machine| !former.is_some_and(|former| former.condemned.contains(*machine)));
+    let Some(holder) = &new.holder else { return Ok(()) };
+    let Some(write) = scene.records.writes.get(&(holder.member.clone(), new.epoch)) else { return Ok(()) };
+    let inventory = write.view.inventory.as_deref();
+    if let Some(machine) = condemned
+        && state_in(inventory, machine) == Some(MachineState::Unknown)
+    {
+        return Err(format!("{machine} of {address} was condemned although the provider did not say its state"));
+    }
+    let runs = condemned.is_some_and(|machine| state_in(inventory, machine) == Some(MachineState::Running));
+    if !rebooted && !(runs && !operation.rebooted) {
+        return Ok(());
+    }
+    // Only what was down, and long enough after an election, is judged by its health.
+    let what = if rebooted { "rebooted" } else { "condemned" };
+    if let Some(swarm) = write.view.swarm.as_deref() {
+        let mut nodes = swarm.nodes_of(address).peekable();
+        if nodes.peek().is_some() && nodes.all(|node| node.state == NodeState::Unknown) {
+            return Err(format!("{address} was {what} although the Swarm did not know whether its node is down"));
+        }
+    }
+    let since_ms = write.begun_ms.saturating_sub(scene.records.leader_since);
+    if since_ms + SLACK_MS < scene.records.policy.after_election_ms && scene.records.leader_since > 0 {
+        return Err(format!("{address} was {what} {} s after an election", since_ms / 1000));
+    }
+    let group = address.group();
+    let total = scene.records.specs.get(&new.revision).and_then(|spec| spec.groups.get(group)).map(|group| group.count);
+    if let (Some(total), Some(swarm), Some(inventory)) = (total, write.view.swarm.as_deref(), inventory) {
+        let down: std::collections::BTreeSet<&Address> = inventory
+            .machines
+            .iter()
+            .filter(|machine| machine.marks.address.group() == group && machine.state == MachineState::Running)
+            .map(|machine| &machine.marks.address)
+            .filter(|address| {
+                let mut nodes = swarm.nodes_of(address).peekable();
+                nodes.peek().is_some() && nodes.all(|node| node.state == NodeState::Down)
+            })
+            .collect();
+        let down = u64::try_from(down.len()).unwrap_or(u64::MAX);
+        if total > 1 && down * 100 > u64::from(total) * u64::from(scene.records.policy.mass_failure_percent) && down > 1
+        {
+            return Err(format!("{address} was {what} while {down} of {total} of its group were down at once"));
+        }
+    }
+    Ok(())
+}
