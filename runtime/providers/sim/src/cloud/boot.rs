@@ -48,6 +48,9 @@ impl SimCloud {
         machine.booted = true;
         machine.engine = if matches!(finding, BootFinding::Refused(_)) { Engine::Dead } else { Engine::Up };
         machine.finding = Some(finding.clone());
+        if finding != BootFinding::Returnable {
+            self.forget_node(key);
+        }
         let joins = self.may_join(key);
         match (finding, disk) {
             (BootFinding::Returnable, Some(disk)) => self.resume_node(key, &disk),

@@ -112,6 +112,18 @@ impl SimCloud {
         }
     }
 
+    /// The machine can no longer be the node that it was. Its entry stays on the list, a phantom if it votes, until
+    /// someone takes it off.
+    pub(crate) fn forget_node(&mut self, key: Key) {
+        let Some(node) = self.machines.get_mut(&key).and_then(|machine| machine.node.take()) else { return };
+        if let Some(swarm) = &mut self.swarm
+            && let Some(entry) = swarm.entries.get_mut(&node).filter(|entry| entry.machine == Some(key))
+        {
+            entry.machine = None;
+        }
+        self.drop_link(node);
+    }
+
     pub(crate) fn wait_to_join(&mut self, key: Key) {
         if let Some(swarm) = &mut self.swarm {
             swarm.waiting.insert(key);
@@ -155,14 +167,6 @@ impl SimCloud {
             _ => swarm.redeemed.insert(address.clone(), (generation, id)),
         };
         swarm.waiting.remove(&key);
-        // What it was before on this list stays there as a phantom until someone takes it off.
-        if let Some(former) = self.machines.get(&key).and_then(|machine| machine.node)
-            && let Some(swarm) = &mut self.swarm
-            && let Some(entry) = swarm.entries.get_mut(&former)
-        {
-            entry.machine = None;
-            self.drop_link(former);
-        }
         let role = self.wanted_role(key);
         self.add_entry(key, role);
         if let Some(machine) = self.machines.get_mut(&key) {
