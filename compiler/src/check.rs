@@ -97,6 +97,8 @@ pub(crate) struct Checker<'a> {
     base: usize,
     /// Paths known not to be `none` here.
     present: Vec<(u16, ExprId)>,
+    /// Volumes that were given to members, and where.
+    paired: Vec<(ExprId, Span)>,
     depth: u32,
 }
 
@@ -105,7 +107,7 @@ impl<'a> Checker<'a> {
         let states = program.modules.iter().map(|module| vec![State::New; module.defs.len()]).collect();
         let wrong = program.modules.iter().map(|module| vec![false; module.exprs.len()]).collect();
         let checked = Checked { wrong, groups: IndexMap::new() };
-        Self { program, report, states, checked, locals: Vec::new(), base: 0, present: Vec::new(), depth: 0 }
+        Self { program, report, states, checked, locals: Vec::new(), base: 0, present: Vec::new(), paired: Vec::new(), depth: 0 }
     }
 
     /// Checks all of a module.

@@ -107,9 +107,18 @@ pub fn compile(sources: &mut Sources, root: SourceId, inputs: &Inputs) -> Step {
     if evaluator.report.has_errors() {
         return Step::Failed(Findings::of(report));
     }
-    let needed = needed(&evaluator, &expanded);
+    let mut needed = needed(&evaluator, &expanded);
     if needed.is_empty() {
         return lower(evaluator, &expanded, sources, report_of);
+    }
+    // Who is to be asked has to be known before; the answers that it waits for come first.
+    let unasked = needed.iter().find(|lookup| !lookup.ambient && lookup.provider.is_none()).cloned();
+    needed.retain(|lookup| lookup.ambient || lookup.provider.is_some());
+    if let (Some(unasked), true) = (unasked, needed.is_empty()) {
+        report.error(codes::NEEDED_EARLIER, unasked.span, || {
+            format!("`meta.{}` is asked through the cluster's provider, and the provider's own settings wait for it", unasked.path)
+        });
+        return Step::Failed(Findings::of(report));
     }
     if inputs.rounds >= MAX_LOOKUP_ROUNDS {
         let span = needed.first().map(|lookup| lookup.span).unwrap_or_default();

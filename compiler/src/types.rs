@@ -178,12 +178,12 @@ impl Program {
             }
         }
         let scalar = |ty: &Ty| self.is_scalar(ty);
-        if !alternatives.iter().all(scalar) {
+        let first = widen(alternatives.first()?);
+        if !alternatives.iter().all(|one| scalar(one) && widen(one) == first) {
             return None;
         }
         if alternatives.len() > MAX_INFERRED_ALTERNATIVES {
-            let first = widen(alternatives.first()?);
-            return alternatives.iter().all(|one| widen(one) == first).then_some(first);
+            return Some(first);
         }
         alternatives.dedup();
         Some(Ty::Union(alternatives.into()))

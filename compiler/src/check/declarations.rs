@@ -268,6 +268,7 @@ impl Checker<'_> {
                 if let MemberId::Computed(id) = member.id {
                     self.check(module, id, &Ty::Str, Place::Key);
                 }
+                self.paired_volume(module, &member.items);
                 match info.machine {
                     Some(machine) => self.description_fields(module, &member.items, machine),
                     None => {
@@ -295,6 +296,33 @@ impl Checker<'_> {
             }
             other => self.misplaced(module, other, "a group repeats members and requires only"),
         }
+    }
+
+    /// A volume that is declared on its own and given to a second member: worse than the first mistake.
+    fn paired_volume(&mut self, module: u16, items: &[Item]) {
+        let program = self.program;
+        let given = items.iter().find_map(|item| match item {
+            Item::Field { name, value, .. } if program.names.text(*name) == "volume" => Some(*value),
+            _ => None,
+        });
+        let Some(value) = given else { return };
+        if !matches!(self.expr(module, value), Expr::Def(_) | Expr::Field { .. } | Expr::Index { .. }) {
+            return;
+        }
+        if !matches!(program.strip(&self.infer(module, value)), Ty::Ref(_)) {
+            return;
+        }
+        let Some((_, first)) = self.paired.iter().find(|(known, _)| self.same_path(module, *known, value)).copied() else {
+            self.paired.push((value, program.expr_span(module, value)));
+            return;
+        };
+        let span = program.expr_span(module, value);
+        self.mark_wrong(module, value);
+        self.report.push(|_| {
+            Diagnostic::error(codes::VOLUME_TWICE, span, "this volume is paired with two members")
+                .with_label(first, "it is given to another member here")
+                .with_help("a volume belongs to one member for life: describe one for each, `volume = { size = … }`")
+        });
     }
 
     fn no_group_field(

@@ -103,6 +103,9 @@ impl Checker<'_> {
     }
 
     fn check_inner(&mut self, module: u16, expr: ExprId, wanted: &Ty, place: Place) {
+        if self.checked.is_wrong(module, expr) {
+            return;
+        }
         let program = self.program;
         let target = match program.strip(wanted) {
             Ty::Opt(inner) => program.strip(inner),

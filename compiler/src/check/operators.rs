@@ -7,7 +7,7 @@ use kit_lang::Diagnostic;
 use super::expressions::with_article;
 use super::{Checker, Place};
 use crate::codes;
-use crate::hir::{BinaryOp, ExprId};
+use crate::hir::{BinaryOp, ExprId, Program};
 use crate::names::Name;
 use crate::report::{DiagnosticExt as _, listed};
 use crate::types::{Lit, Ty, widen};
@@ -35,7 +35,7 @@ pub(crate) fn method_names(ty: &Ty) -> &'static [&'static str] {
 }
 
 /// The signature of a method.
-fn method_of(ty: &Ty, name: &str) -> Option<Method> {
+fn method_of(program: &Program, ty: &Ty, name: &str) -> Option<Method> {
     let (params, result) = match (ty, name) {
         (Ty::Int | Ty::Lit(Lit::Int(_)), "div" | "mod" | "min" | "max") => (vec![Ty::Int], Ty::Int),
         (Ty::Bytes, "div") => (vec![Ty::Int], Ty::Bytes),
@@ -50,7 +50,7 @@ fn method_of(ty: &Ty, name: &str) -> Option<Method> {
         (Ty::Str | Ty::Lit(Lit::Str(_)), "replace") => (vec![Ty::Str, Ty::Str], Ty::Str),
         (Ty::Str | Ty::Lit(Lit::Str(_)), "split") => (vec![Ty::Str], Ty::List(Rc::new(Ty::Str))),
         (Ty::List(_), "distinct" | "reverse") => (vec![], ty.clone()),
-        (Ty::List(element), "join") if matches!(widen(element), Ty::Str | Ty::Never | Ty::Error) => {
+        (Ty::List(element), "join") if program.fits(element, &Ty::Str) => {
             (vec![Ty::Str], Ty::Str)
         }
         (Ty::Map(value), "get") => (vec![Ty::Str], Ty::Opt(value.clone())),
@@ -79,7 +79,7 @@ impl Checker<'_> {
             }
             return Ty::Error;
         }
-        let Some(method) = method_of(&stripped, text) else {
+        let Some(method) = method_of(program, &stripped, text) else {
             for arg in args {
                 self.infer(module, *arg);
             }

@@ -169,18 +169,6 @@ impl Evaluator<'_> {
             };
             fields.push((field.name, conformed));
         }
-        if let Some((unknown, _)) = given.iter().find(|(name, _)| record.field(*name).is_none()) {
-            let span = blame.span.unwrap_or_else(|| self.origin_span(value.origin));
-            let text = program.names.text(*unknown);
-            self.report.push(|suggester| {
-                let known = || record.fields.iter().map(|field| program.names.text(field.name));
-                let help = suggester
-                    .did_you_mean(text, known())
-                    .unwrap_or_else(|| format!("it has {}", listed(known(), "and")));
-                Diagnostic::error(codes::UNKNOWN_FIELD, span, format!("this record has no field `{text}`"))
-                    .with_help(help)
-            });
-        }
         Value::new(Data::Record(Rc::new(fields)), value.origin)
     }
 

@@ -1,0 +1,1 @@
+//! Whatever the text is, the compiler ends with an answer.

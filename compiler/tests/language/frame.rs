@@ -1,0 +1,139 @@
+//! Runs an example: what it lacks to be a whole file is added behind it, so that its lines stay its own.
+
+use std::collections::BTreeMap;
+
+use kit_compiler::{Findings, Inputs, Sources, Step, check, compile};
+use kit_graph::{Graph, Value};
+use kit_lang::{Diagnostic, SourceId, Span};
+
+/// How an example is run: `compile --set a=1 --params {…} --metadata {…}`, or nothing for a check.
+#[derive(Debug, Default, Clone)]
+pub struct How {
+    pub compile: bool,
+    pub sets: Vec<String>,
+    pub params: Option<String>,
+    pub metadata: Option<String>,
+    pub lookups: bool,
+}
+
+impl How {
+    /// Reads the words behind ```` ```kit ````, or those in a page.
+    pub fn read(text: &str) -> How {
+        let mut how = How { compile: text.contains("compile"), lookups: text.contains("lookups"), ..How::default() };
+        let mut rest = text;
+        while let Some(at) = rest.find("--") {
+            let (flag, after) = rest[at + 2..].split_once(' ').unwrap_or((&rest[at + 2..], ""));
+            let end = after.find(" --").or_else(|| after.find('`')).unwrap_or(after.len());
+            let value = after[..end].trim().to_owned();
+            match flag {
+                "set" => how.sets.push(value),
+                "params" => how.params = Some(value),
+                "metadata" => how.metadata = Some(value),
+                other => panic!("no flag --{other} in {text:?}"),
+            }
+            rest = &after[end..];
+        }
+        how
+    }
+}
+
+/// What an example lacks.
+const FRAME: [(&str, &str); 6] = [
+    ("use std/sim", "use std/sim\n"),
+    ("use std/swarm", "use std/swarm\n"),
+    ("use std/plain", "use std/plain\n"),
+    ("cluster {", "cluster { name = \"demo\", provider = sim.Provider {} }\n"),
+    ("resource net ", "resource net = sim.Network { cidr = 10.0.0.0/16, subnet = 10.0.1.0/24 }\n"),
+    ("let node ", "let node = sim.Machine { image = \"debian-12\", network = net }\n"),
+];
+
+pub fn framed(example: &str) -> String {
+    let mut text = example.to_owned();
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    for (sign, line) in FRAME {
+        if !example.contains(sign) {
+            text.push_str(line);
+        }
+    }
+    text
+}
+
+pub struct Outcome {
+    pub sources: Sources,
+    pub findings: Findings,
+    pub graph: Option<Graph>,
+}
+
+pub fn run(name: &str, text: &str, how: &How) -> Outcome {
+    let mut sources = Sources::new();
+    let root = sources.add(name, text);
+    if !how.compile {
+        let findings = check(&mut sources, root);
+        return Outcome { sources, findings, graph: None };
+    }
+    let mut inputs = Inputs::new();
+    let mut refused: Vec<Diagnostic> = Vec::new();
+    if let Some(params) = &how.params {
+        let source = sources.add("params.json", params.as_str());
+        refused.extend(inputs.params_file(&sources, source).err().map(|error| *error));
+    }
+    if let Some(metadata) = &how.metadata {
+        let source = sources.add("metadata.json", metadata.as_str());
+        refused.extend(inputs.snapshot(&sources, source).err().map(|error| *error));
+    }
+    for assignment in &how.sets {
+        refused.extend(inputs.set(&mut sources, assignment).err().map(|error| *error));
+    }
+    if !refused.is_empty() {
+        return Outcome { sources, findings: Findings { diagnostics: refused, omitted: 0 }, graph: None };
+    }
+    // More rounds than the compiler allows, so that it has to stop by itself.
+    for round in 0..20 {
+        match compile(&mut sources, root, &inputs) {
+            Step::Done(compiled) => {
+                let findings = Findings { diagnostics: compiled.warnings, omitted: 0 };
+                return Outcome { sources, findings, graph: Some(compiled.graph) };
+            }
+            Step::Failed(findings) => return Outcome { sources, findings, graph: None },
+            Step::Need(lookups) => {
+                assert!(how.lookups, "{name} asks for {lookups:?}");
+                let answers: BTreeMap<String, Value> =
+                    lookups.iter().map(|lookup| (lookup.key.clone(), Value::String(format!("round-{round}")))).collect();
+                inputs.answer(answers);
+            }
+        }
+    }
+    panic!("{name}: the compiler asks without end");
+}
+
+/// A place as `name:line:column-end`.
+pub fn place(sources: &Sources, span: Span) -> (SourceId, u32, u32, u32) {
+    let source = sources.get(span.source).expect("a source");
+    let (start, end) = (source.position(span.start), source.position(span.end));
+    let end = if end.line == start.line { end.column } else { u32::MAX };
+    (span.source, start.line, start.column, end)
+}
+
+pub fn show(sources: &Sources, findings: &Findings) -> String {
+    let mut text = String::new();
+    let at = |span: Span| {
+        let source = sources.get(span.source).expect("a source");
+        let (start, end) = (source.position(span.start), source.position(span.end));
+        format!("{}:{}:{}-{}:{}", source.name, start.line, start.column, end.line, end.column)
+    };
+    for diagnostic in &findings.diagnostics {
+        text.push_str(&format!("{} {}: {}\n", at(diagnostic.span), diagnostic.code, diagnostic.message));
+        for label in &diagnostic.labels {
+            text.push_str(&format!("  {} {}\n", at(label.span), label.message));
+        }
+        if let Some(help) = &diagnostic.help {
+            text.push_str(&format!("  help: {help}\n"));
+        }
+    }
+    if findings.omitted > 0 {
+        text.push_str(&format!("and {} more\n", findings.omitted));
+    }
+    text
+}
