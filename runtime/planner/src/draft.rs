@@ -18,6 +18,8 @@ const RESERVE_BYTES: usize = 3 << 10;
 pub(crate) struct Draft {
     head: Head,
     changed: bool,
+    /// Whether it was changed before the operation that was begun last.
+    changed_before: bool,
     /// What it takes now, at the most; known once something was begun.
     bytes: Option<usize>,
     now_wall_ms: u64,
@@ -25,7 +27,7 @@ pub(crate) struct Draft {
 
 impl Draft {
     pub(crate) fn new(head: &Head, now_wall_ms: u64) -> Self {
-        Self { head: head.clone(), changed: false, bytes: None, now_wall_ms }
+        Self { head: head.clone(), changed: false, changed_before: false, bytes: None, now_wall_ms }
     }
 
     pub(crate) fn head(&self) -> &Head {
@@ -65,6 +67,7 @@ impl Draft {
         policy: &Policy,
     ) -> Result<(), Reason> {
         let again = self.head.operations.contains_key(address);
+        self.changed_before = self.changed;
         if !again {
             if self.head.operations.len() + reserved >= policy.max_open_operations || !self.take(OPERATION_BYTES) {
                 return Err(Reason::JournalFull);
@@ -84,6 +87,15 @@ impl Draft {
         self.head.operations.insert(address.clone(), operation);
         self.changed = true;
         Ok(())
+    }
+
+    /// Takes back an operation that this round began.
+    pub(crate) fn take_back(&mut self, address: &Address) {
+        let begun = self.generation();
+        if self.head.operations.get(address).is_some_and(|operation| operation.generation == begun) {
+            self.head.operations.remove(address);
+            self.changed = self.changed_before;
+        }
     }
 
     /// Begins a wave.

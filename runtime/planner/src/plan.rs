@@ -63,6 +63,8 @@ pub(crate) struct Round<'s> {
     pub(crate) hand_over: Option<Address>,
     /// Healthy voters that this round's steps may take away at once.
     pub(crate) stopped_voters: BTreeSet<Address>,
+    /// Waves, by generation, and whether their requests are rendered here as they were journaled.
+    pub(crate) reproduced: BTreeMap<Generation, bool>,
 }
 
 /// A member or slot, with everything about it at hand.
@@ -139,6 +141,7 @@ pub fn plan(
         blocked: Vec::new(),
         hand_over: None,
         stopped_voters: BTreeSet::new(),
+        reproduced: BTreeMap::new(),
     };
     round.decide();
     round.finish()

@@ -1,10 +1,11 @@
 //! One member or slot: one step a round, then another look.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use kit_model::{
-    Action, Approval, Availability, BootFinding, Machine, MachineState, Node, NodeRole, NodeState, Operation,
-    OperationKind, Reason, RevisionId, Role, Token, Volume, VolumeState,
+    Action, Address, Approval, Availability, BootFinding, GroupSpec, Machine, MachineState, Node, NodeRole, NodeState,
+    Operation, OperationKind, Reason, RevisionId, Role, Spec, Token, Volume, VolumeState,
 };
 
 use crate::bugs::{Bug, planted};
@@ -169,11 +170,16 @@ impl<'s> Round<'s> {
             self.block(Some(address), Reason::OutcomeUnknown { what, left_ms });
             return;
         }
+        let before = self.steps.len();
         if !self.open(address, kind, &revision, reserved) {
             return;
         }
         if let Some(operation) = self.operation_of(it) {
             self.make(it, &operation);
+        }
+        if self.steps.len() == before {
+            // Nothing can be sent for it now: what is not begun keeps nobody else waiting.
+            self.draft.take_back(address);
         }
     }
 
@@ -242,6 +248,10 @@ impl<'s> Round<'s> {
             &ips
         };
         let request = render(uid, spec, group, member, address, operation.generation, token, manager_ips);
+        if !self.reproduces_wave(address, spec, group, manager_ips) {
+            self.block(Some(address), Reason::CannotReproduce);
+            return;
+        }
         if let Some(journaled) = &operation.request
             && *journaled != request.request
         {
@@ -264,6 +274,28 @@ impl<'s> Round<'s> {
         }
     }
 
+    /// Whether the wave that `address` stands in, if any, is rendered here as it was where it was begun.
+    fn reproduces_wave(&mut self, address: &Address, spec: &Spec, group: &GroupSpec, manager_ips: &[IpAddr]) -> bool {
+        let scene = self.scene;
+        let head = &scene.head;
+        if head.waves.is_empty() || head.operations.contains_key(address) {
+            return true;
+        }
+        let Some(slot) = address.slot() else { return true };
+        let Some(wave) = head.waves.iter().find(|wave| wave.group == address.group() && wave.has(slot)) else {
+            return true;
+        };
+        if let Some(known) = self.reproduced.get(&wave.generation) {
+            return *known;
+        }
+        let first = Address::of_slot(&wave.group, wave.request_slot);
+        let token = token_of(&head.uid, &first, wave.generation);
+        let rendered = render(&head.uid, spec, group, None, &first, wave.generation, token, manager_ips);
+        let same = rendered.request == wave.request;
+        self.reproduced.insert(wave.generation, same);
+        same
+    }
+
     /// Sees to the volume that a machine is to be made for. True once it is free.
     fn prepare_volume(&mut self, it: &Subject<'s>, operation: &Operation) -> bool {
         let address = &it.address;
@@ -276,6 +308,10 @@ impl<'s> Round<'s> {
                 if self.has_lost_state(it) {
                     if !renewed {
                         self.block(Some(address), Reason::VolumeGone);
+                        if operation.request.is_none() && self.draft.head().operations.contains_key(address) {
+                            // It waits for a person: nobody else waits for it meanwhile.
+                            self.draft.end(address);
+                        }
                         return false;
                     }
                     if !self.clear_entries(it) {
@@ -731,7 +767,7 @@ impl<'s> Round<'s> {
             && it.group.role == Role::Manager
             && !volume.formed
         {
-            if self.open(address, OperationKind::Repair, revision, 0) {
+            if self.open(address, OperationKind::Create, revision, 0) {
                 let action = Action::MarkFormed { volume: volume.id.clone() };
                 self.step(address, action, "its volume holds the state of a voter".to_owned());
             }
