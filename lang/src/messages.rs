@@ -142,6 +142,12 @@ pub(crate) fn unclosed(bracket: u8, opened: usize, at: usize) -> SyntaxError {
     )
 }
 
+/// Of a bracket that is open at the end of another that is open too.
+pub(crate) fn nor_closed(bracket: u8) -> String {
+    let shown = if bracket == b'$' { "${".to_owned() } else { char::from(bracket).to_string() };
+    format!("nor is this `{shown}`")
+}
+
 pub(crate) fn unterminated_string(opened: usize, end: usize) -> SyntaxError {
     SyntaxError::new(codes::UNTERMINATED_STRING, end, end, "expected `\"`: a string ends on its line")
         .label(opened, opened + 1, "the string begins here")
@@ -272,6 +278,13 @@ pub(crate) fn junk(junk: Junk, source: &str, start: usize, end: usize) -> Syntax
         Junk::AfterItem => separator("a new line or `,`", source, text, start, end),
         Junk::Item if word == "else" => no_else(start),
         Junk::Item if DECLARATIONS.contains(&word) => misplaced(start, word),
+        Junk::Orphan => {
+            let start = start + text.len() - text.trim_start().len();
+            let first = piece(&source[start..end]);
+            let message = format!("{} stands in no block", quoted(first));
+            SyntaxError::new(codes::UNEXPECTED, start, start + first.len(), message)
+                .help("fields stand between `{` and `}`")
+        }
         Junk::LoneComma => SyntaxError::new(codes::EXPECTED_VALUE, start, end, "expected a value before `,`"),
         Junk::SurplusName => SyntaxError::new(codes::UNEXPECTED, start, end, "the cluster has no name here")
             .help("a file has one cluster; its name is a field: `cluster { name = \"demo\" … }`"),

@@ -71,6 +71,11 @@ impl SyntaxErrors {
         self.count
     }
 
+    /// The last one, if it was kept.
+    pub(crate) fn last_mut(&mut self) -> Option<&mut SyntaxError> {
+        if self.count > self.kept.len() { None } else { self.kept.last_mut() }
+    }
+
     pub(crate) fn kept(&self) -> &[SyntaxError] {
         &self.kept
     }

@@ -93,6 +93,7 @@ pub(crate) enum Junk {
     LoneComma,
     SurplusName,
     SurplusType,
+    Orphan,
 }
 
 /// A node that is open.
@@ -114,9 +115,7 @@ enum FrameKind {
     },
     /// A suffix; two nodes are open where the flag is set.
     Suffix(bool),
-    Junk {
-        brackets: usize,
-    },
+    Junk,
     /// An `if` among elements whose block this is, or the block alone.
     ElementBlock {
         of_if: bool,
@@ -167,6 +166,12 @@ pub(crate) struct TreeBuilder<'text> {
     assumed_closed: usize,
     /// The last token that is no trivia.
     last: (usize, usize),
+    /// Where the declaration at the top of the file begins that was met last.
+    declaration: usize,
+    /// In it a bracket was closed by one of another kind: what else is open or closed in it follows from that.
+    misnested: bool,
+    /// The bracket that is closed next is open, and that has been said.
+    said_open: bool,
     too_high: Option<usize>,
     errors: SyntaxErrors,
 }
@@ -183,6 +188,9 @@ impl<'text> TreeBuilder<'text> {
             brackets: Vec::new(),
             assumed_closed: 0,
             last: (0, 0),
+            declaration: 0,
+            misnested: false,
+            said_open: false,
             too_high: None,
             errors: SyntaxErrors::default(),
         }
@@ -249,7 +257,7 @@ impl<'text> TreeBuilder<'text> {
                 self.push(FrameKind::Suffix(inner.is_some()), start);
             }
             Part::ForeignOperator => {
-                self.push(FrameKind::Junk { brackets: self.brackets.len() }, start);
+                self.push(FrameKind::Junk, start);
                 self.green.start_node(SyntaxKind::ERROR.into());
             }
             Part::ElementBlock => {
@@ -269,7 +277,7 @@ impl<'text> TreeBuilder<'text> {
             Part::Missing(missing) => self.missing(missing),
             Part::Junk(_) => {
                 self.green.start_node(SyntaxKind::ERROR.into());
-                self.push(FrameKind::Junk { brackets: self.brackets.len() }, start);
+                self.push(FrameKind::Junk, start);
             }
         }
     }
@@ -301,7 +309,9 @@ impl<'text> TreeBuilder<'text> {
             Part::ForeignOperator => {
                 let (start, source) = (self.at, self.text);
                 self.plain_tokens(end);
-                self.errors.push_with(|| messages::foreign_operator(source, start, end));
+                if !self.line_is_lost(start) {
+                    self.errors.push_with(|| messages::foreign_operator(source, start, end));
+                }
                 self.close_frame();
                 self.next_operand();
             }
@@ -320,6 +330,11 @@ impl<'text> TreeBuilder<'text> {
     }
 
     fn open(&mut self, kind: SyntaxKind, start: usize) {
+        // One that is indented may be part of the one above, which was closed too early.
+        if self.frames.len() == 1 && (start == 0 || self.text.as_bytes()[start - 1] == b'\n') {
+            self.declaration = start;
+            self.misnested = false;
+        }
         self.green.start_node(kind.into());
         self.push(FrameKind::Node(kind), start);
     }
@@ -351,8 +366,7 @@ impl<'text> TreeBuilder<'text> {
                 }
                 1
             }
-            FrameKind::Junk { brackets } => {
-                self.brackets.truncate(*brackets);
+            FrameKind::Junk => {
                 self.green.finish_node();
                 1
             }
@@ -442,7 +456,10 @@ impl<'text> TreeBuilder<'text> {
             self.token(kind, end);
             return;
         }
+        let in_junk = matches!(self.frames.last(), Some(Frame { kind: FrameKind::Junk, .. }));
         match kind {
+            // In junk brackets open and close nothing.
+            _ if in_junk => {}
             SyntaxKind::L_BRACE | SyntaxKind::L_PAREN | SyntaxKind::L_BRACKET | SyntaxKind::INTERPOLATION_START => {
                 self.brackets.push((self.text.as_bytes()[self.at], self.at));
             }

@@ -193,11 +193,14 @@ impl TreeBuilder<'_> {
         } else {
             self.reduce_all();
             let takes_message = self.expr_belongs_to_condition();
-            let follows_error = self.frames.last().is_some_and(|frame| self.error_since(frame.start));
-            match self.expr() {
-                Some(expr) if takes_message && !expr.in_message => expr.in_message = true,
-                _ if follows_error => {}
-                _ => self.errors.push_with(|| messages::stray_word("else", start)),
+            let follows_error = self.misnested || self.frames.last().is_some_and(|frame| self.error_since(frame.start));
+            if let Some(expr) = self.expr()
+                && takes_message
+                && !expr.in_message
+            {
+                expr.in_message = true;
+            } else if !follows_error && !self.else_of_outer_condition() {
+                self.errors.push_with(|| messages::stray_word("else", start));
             }
         }
         self.next_operand();
@@ -206,6 +209,23 @@ impl TreeBuilder<'_> {
     pub(super) fn next_operand(&mut self) {
         if let Some(expr) = self.expr() {
             expr.expects_operand = true;
+        }
+    }
+
+    /// An `else` in brackets which belongs to the condition around them: they were not closed.
+    fn else_of_outer_condition(&mut self) -> bool {
+        let in_condition = self
+            .frames
+            .iter()
+            .any(|frame| matches!(frame.kind, FrameKind::Node(SyntaxKind::REQUIRE | SyntaxKind::REFINEMENT)));
+        let end = self.last.1;
+        match self.brackets.last().copied() {
+            Some((bracket @ (b'(' | b'['), opened)) if in_condition => {
+                self.errors.push_with(|| messages::unclosed(bracket, opened, end));
+                self.misnested = true;
+                true
+            }
+            _ => false,
         }
     }
 

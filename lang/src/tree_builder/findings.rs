@@ -15,6 +15,9 @@ impl TreeBuilder<'_> {
             expr.after_dot = false;
             self.finish_field_access();
         }
+        if missing.follows_others() && self.line_is_lost(self.at) {
+            return;
+        }
         if missing.follows_others() && self.frames.last().is_some_and(|frame| self.error_since(frame.start)) {
             return;
         }
@@ -36,8 +39,23 @@ impl TreeBuilder<'_> {
                     if bracket == b'{' && text[self.at..].starts_with('\n') {
                         self.assumed_closed += 1;
                     }
-                    self.errors.push_with(|| messages::unclosed(bracket, opened, end));
+                    if self.close_follows_error(bracket) {
+                        return;
+                    }
+                    if let Some(error) = self.errors.last_mut()
+                        && error.code == codes::UNCLOSED
+                        && error.start == end
+                    {
+                        // Two brackets that end at one place are one finding.
+                        error.labels.push((opened, opened + 1, messages::nor_closed(bracket)));
+                    } else {
+                        self.errors.push_with(|| messages::unclosed(bracket, opened, end));
+                    }
                 }
+            }
+            // The rest of the line is in the string, closing brackets included.
+            Missing::Quote if self.line_is_lost(end) || self.error_since(self.start_of_line(start)) => {
+                self.misnested = true
             }
             Missing::Quote => {
                 let opened = self.frames.last().map_or(start, |frame| frame.start);
@@ -74,10 +92,59 @@ impl TreeBuilder<'_> {
         is_stray
     }
 
+    /// A bracket that is not closed only because of another error: a string that took the rest of its line, a closing
+    /// bracket of another kind.
+    fn close_follows_error(&mut self, bracket: u8) -> bool {
+        let end = self.last.1;
+        let in_string = self
+            .errors
+            .kept()
+            .last()
+            .is_some_and(|error| error.code == codes::UNTERMINATED_STRING && error.start == end);
+        let rest = self.text[self.at..].trim_start_matches([' ', '\t']);
+        if std::mem::take(&mut self.said_open) {
+            return true;
+        }
+        let wrong_close =
+            bracket != b'{' && rest.starts_with([')', ']', '}']) && self.error_since(self.start_of_line(end));
+        self.misnested || in_string || wrong_close
+    }
+
+    /// Junk that closes a bracket further out: then it is the innermost one that was not closed.
+    fn closes_outer(&mut self, junk: &str, end: usize) -> bool {
+        let opening = match junk.as_bytes().first() {
+            Some(b']') => b'[',
+            Some(b')') => b'(',
+            _ => return false,
+        };
+        let Some((inner, opened)) = self.brackets.last().copied() else { return false };
+        if inner == opening || !self.brackets.iter().any(|(bracket, _)| *bracket == opening) {
+            return false;
+        }
+        if !self.misnested {
+            self.errors.push_with(|| messages::unclosed(inner, opened, end));
+            self.misnested = true;
+        }
+        true
+    }
+
     pub(super) fn leave_junk(&mut self, junk: Junk, end: usize) {
         let start = self.frames.last().map_or(end, |frame| frame.start);
         self.close_frame();
         let text = &self.text[start..end];
+        if self.closes_outer(text, start) || (junk == Junk::Element && self.misnested) {
+            return;
+        }
+        if junk == Junk::Interpolation
+            && !self.text[end..].starts_with('}')
+            && let Some((bracket, opened)) = self.brackets.last().copied()
+        {
+            // Not the words behind the expression are wrong: it was not closed before them.
+            let at = self.text[..start].trim_end().len();
+            self.errors.push_with(|| messages::unclosed(bracket, opened, at));
+            self.said_open = true;
+            return;
+        }
         let only_closes = text.bytes().all(|byte| matches!(byte, b')' | b']' | b'}' | b' ' | b'\t' | b'\r'));
         if only_closes && self.assumed_closed > 0 {
             // The brace that an earlier error took for forgotten.
@@ -92,9 +159,12 @@ impl TreeBuilder<'_> {
             | Junk::Element
             | Junk::SurplusName
             | Junk::SurplusType => {
-                self.frames.last().is_some_and(|frame| self.error_since(frame.start.max(self.start_of_item(start))))
+                self.frames.last().is_some_and(|frame| self.error_since(frame.start.max(self.start_of_line(start))))
             }
-            Junk::Item | Junk::Declaration | Junk::LoneComma => false,
+            Junk::Orphan => self.error_since(self.declaration) || self.text[..start].trim_end().is_empty(),
+            // Braces that the error before them has unbalanced.
+            Junk::Declaration => only_closes && self.error_since(self.declaration),
+            Junk::Item | Junk::LoneComma => false,
         };
         if !follows_error {
             let source = self.text;
@@ -103,8 +173,24 @@ impl TreeBuilder<'_> {
     }
 
     /// Where the line begins in which the item before the junk ends.
-    pub(super) fn start_of_item(&self, junk: usize) -> usize {
+    pub(super) fn start_of_line(&self, junk: usize) -> usize {
         self.text[..junk].rfind('\n').map_or(0, |newline| newline + 1)
+    }
+
+    /// An error before a place on its line was such that what follows on the line has lost its meaning.
+    pub(super) fn line_is_lost(&self, place: usize) -> bool {
+        let line = self.start_of_line(place);
+        self.errors.kept().last().is_some_and(|error| {
+            let lost = matches!(
+                error.code,
+                codes::EXPECTED_SEPARATOR
+                    | codes::STRAY_CHARACTER
+                    | codes::UNTERMINATED_STRING
+                    | codes::UNEXPECTED
+                    | codes::FOREIGN_OPERATOR
+            );
+            lost && error.start >= line && error.start < place
+        })
     }
 
     pub(super) fn error_since(&self, place: usize) -> bool {
