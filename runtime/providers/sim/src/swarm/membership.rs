@@ -50,6 +50,9 @@ impl SimCloud {
             revisions: BTreeMap::new(),
         });
         self.add_entry(key, NodeRole::Manager);
+        if let Some(machine) = self.machines.get_mut(&key) {
+            machine.finding = Some(BootFinding::Returnable);
+        }
         self.lead(key, true);
     }
 
