@@ -54,6 +54,13 @@ pub(crate) fn too_deep(place: usize, text: &str) -> SyntaxError {
     .help("close the brackets that are open, or name a part of it with `let`")
 }
 
+/// A row of operators, fields or conditions so long that the tree of it would be too high.
+pub(crate) fn too_high(place: usize, text: &str) -> SyntaxError {
+    let end = text[place..].chars().next().map_or(place, |c| place + c.len_utf8());
+    SyntaxError::new(codes::TOO_DEEP, place, end, "this expression is too long")
+        .help("name parts of it with `let`; a sum or a choice over many values is a list with a `for`")
+}
+
 pub(crate) fn bad_escape(text: &str, start: usize, end: usize) -> SyntaxError {
     SyntaxError::new(codes::BAD_ESCAPE, start, end, format!("{} is no escape", quoted(&text[start..end])))
         .help(r#"the escapes are \" \\ \n \r \t \${ and \u{…}; a backslash itself is \\"#)
@@ -186,6 +193,9 @@ pub(crate) fn missing(
     next: usize,
 ) -> SyntaxError {
     let (start, end) = last;
+    if let Some(error) = dashed_name(text, start, end) {
+        return error;
+    }
     let after = |code, what: &str| missing_after(code, what, text, start, end);
     match missing {
         Missing::Name => match inside {
@@ -226,6 +236,19 @@ pub(crate) fn missing(
     }
 }
 
+/// `my-name`, where `my` is read and `-` is in the way.
+fn dashed_name(text: &str, start: usize, end: usize) -> Option<SyntaxError> {
+    let is_name_byte = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || *byte == b'-';
+    let length = text.as_bytes()[start..].iter().take_while(|byte| is_name_byte(byte)).count();
+    let name = &text[start..start + length];
+    let dashed =
+        start + length > end + 1 && text[end..].starts_with('-') && name.starts_with(|c: char| c.is_ascii_alphabetic());
+    dashed.then(|| {
+        SyntaxError::new(codes::UNEXPECTED, start, start + length, format!("{} is no name: it has a `-`", quoted(name)))
+            .help(format!("write `{}`", name.replace('-', "_")))
+    })
+}
+
 fn missing_equals(text: &str, start: usize, end: usize, next: usize, inside: Option<SyntaxKind>) -> SyntaxError {
     let rest = text[next..].trim_start_matches([' ', '\t']);
     let name = quoted(&text[start..end]);
@@ -249,7 +272,11 @@ fn missing_equals(text: &str, start: usize, end: usize, next: usize, inside: Opt
 
 fn missing_block(text: &str, start: usize, end: usize, inside: Option<SyntaxKind>) -> SyntaxError {
     let error = missing_after(codes::EXPECTED_PART, "`{ … }`", text, start, end);
+    let word = &text[start..end];
     match inside {
+        Some(SyntaxKind::CONSTRUCT_EXPR) if matches!(word, "True" | "False" | "None") => {
+            error.help(format!("write `{}`", word.to_ascii_lowercase()))
+        }
         Some(SyntaxKind::CONSTRUCT_EXPR) => error.help("a name with a capital is a type; its fields stand in braces"),
         _ => error,
     }

@@ -8,6 +8,7 @@ use crate::ast;
 use crate::ast::AstNode as _;
 use crate::depth;
 use crate::diagnostic::Diagnostic;
+use crate::messages;
 use crate::source::SourceId;
 use crate::syntax_error::SyntaxErrors;
 use crate::syntax_kind::{SyntaxKind, SyntaxNode};
@@ -69,10 +70,12 @@ impl Parse {
 /// Parses a text. It never fails: whatever the text, there is a tree of all of it.
 pub fn parse(text: &str) -> Parse {
     if let Some(place) = depth::first_too_deep(text) {
-        return into_parse(unparsed(text, place));
+        return into_parse(unparsed(text, messages::too_deep(place, text)));
     }
     // Where pest itself gives up, its guard found the stack short: deeper than the depth we allow.
-    let Ok(pairs) = Grammar::parse(Rule::file, text) else { return into_parse(unparsed(text, 0)) };
+    let Ok(pairs) = Grammar::parse(Rule::file, text) else {
+        return into_parse(unparsed(text, messages::too_deep(0, text)));
+    };
     let mut builder = TreeBuilder::new(text);
     for token in pairs.tokens() {
         match token {

@@ -199,7 +199,7 @@ impl<'text> TreeBuilder<'text> {
     /// The tree and the errors.
     pub(crate) fn finish(self) -> (GreenNode, SyntaxErrors) {
         match self.too_high {
-            Some(place) => unparsed(self.text, place),
+            Some(place) => unparsed(self.text, messages::too_high(place, self.text)),
             None => (self.green.finish(), self.errors),
         }
     }

@@ -2,13 +2,12 @@
 
 use rowan::{GreenNode, GreenNodeBuilder};
 
-use crate::messages;
 use crate::plain_token;
-use crate::syntax_error::SyntaxErrors;
+use crate::syntax_error::{SyntaxError, SyntaxErrors};
 use crate::syntax_kind::SyntaxKind;
 
 /// The tree of a text that is refused as a whole: tokens and no structure.
-pub(crate) fn unparsed(text: &str, place: usize) -> (GreenNode, SyntaxErrors) {
+pub(crate) fn unparsed(text: &str, error: SyntaxError) -> (GreenNode, SyntaxErrors) {
     let mut green = GreenNodeBuilder::new();
     green.start_node(SyntaxKind::FILE.into());
     green.start_node(SyntaxKind::ERROR.into());
@@ -21,6 +20,6 @@ pub(crate) fn unparsed(text: &str, place: usize) -> (GreenNode, SyntaxErrors) {
     green.finish_node();
     green.finish_node();
     let mut errors = SyntaxErrors::default();
-    errors.push_with(|| messages::too_deep(place, text));
+    errors.push_with(|| error);
     (green.finish(), errors)
 }
