@@ -48,6 +48,42 @@ pub(crate) enum Command {
     /// Print the graph of a file as JSON
     Compile(crate::compile::Compile),
 
+    /// Show what applying a file would do, and why; change nothing
+    Plan(crate::plan::Plan),
+
+    /// Make a cluster what its file says, and follow until it is
+    Apply(crate::apply::Apply),
+
+    /// Change what a running cluster is to be, and let its leader do it
+    Commit(crate::commit::Commit),
+
+    /// Commit an older revision again
+    Rollback(crate::rollback::Rollback),
+
+    /// Stop everything but looking, until `kitc resume`
+    Pause(crate::pause::Pause),
+
+    /// Go on after a pause, or try again what was frozen
+    Resume(crate::resume::Resume),
+
+    /// Bring back a cluster of which no manager runs
+    Recover(crate::recover::Recover),
+
+    /// End a cluster: its machines and resources, and the volumes that are named
+    Destroy(crate::destroy::Destroy),
+
+    /// Show each member, what Kit is doing, and what waits and why
+    Status(crate::status::Status),
+
+    /// List the revisions that can be gone back to
+    History(crate::history::History),
+
+    /// Show what the replicas did and decided
+    Events(crate::events::Events),
+
+    /// Hurt a simulated cloud, or show what is true in it
+    Sim(crate::sim::Sim),
+
     /// Say what an error code means, or where the values of an address come from
     Explain(crate::explain::Explain),
 

@@ -2,12 +2,19 @@
 
 use std::process::ExitCode;
 
+mod apply;
+mod ask;
 mod check;
+mod cluster;
 mod codes;
 mod command_line;
+mod commit;
 mod compile;
 mod completions;
 mod console;
+mod destroy;
+mod event_text;
+mod events;
 mod exit;
 mod explain;
 mod failure;
@@ -15,11 +22,21 @@ mod files;
 mod findings;
 mod fmt;
 mod given;
+mod history;
+mod interrupt;
 mod json_diagnostics;
 mod last_resort;
 mod lookups;
+mod pause;
+mod plan;
 mod printable;
+mod progress;
+mod recover;
 mod render;
+mod resume;
+mod rollback;
+mod sim;
+mod status;
 
 use command_line::{Command, CommandLine};
 use console::Console;
@@ -51,6 +68,18 @@ fn run(arguments: CommandLine, console: &mut Console) -> Result<Exit, Failure> {
         Command::Check(verb) => verb.run(console),
         Command::Fmt(verb) => verb.run(console),
         Command::Compile(verb) => verb.run(console),
+        Command::Plan(verb) => verb.run(console),
+        Command::Apply(verb) => verb.run(console),
+        Command::Commit(verb) => verb.run(console),
+        Command::Rollback(verb) => verb.run(console),
+        Command::Pause(verb) => verb.run(console),
+        Command::Resume(verb) => verb.run(console),
+        Command::Recover(verb) => verb.run(console),
+        Command::Destroy(verb) => verb.run(console),
+        Command::Status(verb) => verb.run(console),
+        Command::History(verb) => verb.run(console),
+        Command::Events(verb) => verb.run(console),
+        Command::Sim(verb) => verb.run(console),
         Command::Explain(verb) => verb.run(console),
         Command::Completions(verb) => verb.run(console),
     }

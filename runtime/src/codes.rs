@@ -44,6 +44,12 @@ codes! {
     SIM_REFUSED = "KIT8019", "the simulated cloud cannot do that";
 }
 
+/// The code as the table has it: for a code that came in as text.
+#[must_use]
+pub fn code_of(text: &str) -> Option<&'static str> {
+    CODES.iter().map(|info| info.code).find(|code| *code == text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,6 @@
 //! one is refused by name and never taken for another state.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,8 +17,8 @@ use kit_model::{
     CommitResult, Head, HeadError, HeadVersion, MAX_HEAD_BYTES, RevisionId, SpecStore, StoreError, Versioned,
 };
 
-use crate::atomic_file;
 use crate::file_lock::FileLock;
+use crate::{atomic_file, file_name};
 
 /// The largest revision that is kept, in bytes: a graph of 10,000 members with its provenance takes about
 /// 6 MB, and a reader must not be made to fill its memory.
@@ -66,7 +65,7 @@ impl FileStore {
     }
 
     fn revision_path(&self, revision: &RevisionId) -> PathBuf {
-        self.directory.join("revisions").join(file_name_of(revision))
+        self.directory.join("revisions").join(file_name::of(revision.as_str()))
     }
 
     fn read_head(&self) -> Result<Option<Versioned<Head>>, StoreError> {
@@ -142,8 +141,8 @@ impl FileStore {
         let mut found = Vec::new();
         for entry in entries {
             let entry = entry.map_err(|error| unavailable(&directory, &error))?;
-            if let Some(revision) = entry.file_name().to_str().and_then(revision_of) {
-                found.push((revision, entry.path()));
+            if let Some(revision) = entry.file_name().to_str().and_then(file_name::text_of) {
+                found.push((RevisionId::new(revision), entry.path()));
             }
         }
         found.sort_unstable();
@@ -237,42 +236,6 @@ fn corrupt(path: &Path, why: &str) -> StoreError {
 
 fn unavailable(path: &Path, error: &io::Error) -> StoreError {
     StoreError::Unavailable(format!("{}: {error}", path.display()))
-}
-
-/// A file name for any revision: what is not a letter, a digit, `.` or `-` is written as `%` and two digits.
-fn file_name_of(revision: &RevisionId) -> String {
-    let mut name = String::with_capacity(revision.as_str().len() + 8);
-    for (index, byte) in revision.as_str().bytes().enumerate() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' => name.push(char::from(byte)),
-            b'.' if index > 0 => name.push('.'),
-            // Writing to a String cannot fail.
-            _ => drop(write!(name, "%{byte:02x}")),
-        }
-    }
-    name
-}
-
-/// The revision that a file name stands for; none for what is no revision, such as a temporary file.
-fn revision_of(name: &str) -> Option<RevisionId> {
-    let mut bytes = Vec::with_capacity(name.len());
-    let mut rest = name.as_bytes();
-    while let [first, tail @ ..] = rest {
-        if *first == b'%' {
-            let digits = std::str::from_utf8(tail.get(..2)?).ok()?;
-            bytes.push(u8::from_str_radix(digits, 16).ok()?);
-            rest = &tail[2..];
-        } else {
-            bytes.push(*first);
-            rest = tail;
-        }
-    }
-    let revision = RevisionId::new(String::from_utf8(bytes).ok()?);
-    (file_name_of(&revision) == name && !has_temporary_name(name)).then_some(revision)
-}
-
-fn has_temporary_name(name: &str) -> bool {
-    Path::new(name).extension().is_some_and(|extension| extension == "tmp")
 }
 
 #[cfg(test)]

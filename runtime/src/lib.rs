@@ -2,25 +2,26 @@
 
 mod atomic_file;
 mod clock;
-/// The codes of the runtime's errors, each with its page.
 pub mod codes;
 mod error;
 mod event_log;
 mod executor;
 mod file_lock;
+mod file_name;
 mod file_store;
 mod hosting;
 mod operator;
 mod replica;
 mod shown;
+mod simulated;
 mod site;
 mod state_directory;
 mod surroundings;
 
 pub use clock::{Clock, SystemClock, boot_id};
-pub use codes::{CODES, ErrorPage};
+pub use codes::{CODES, ErrorPage, code_of};
 pub use error::OperatorError;
-pub use event_log::{EventLog, EventRecord, EventSink};
+pub use event_log::{EventLog, EventReader, EventRecord, EventSink};
 pub use file_lock::FileLock;
 pub use file_store::{FileStore, KEPT_REVISIONS, MAX_REVISION_BYTES};
 pub use hosting::Hosted;
@@ -32,6 +33,7 @@ pub use operator::{
 };
 pub use replica::{Replica, ReplicaEnd};
 pub use shown::{ShownMemory, ShownStatus, memory_in, status_in};
+pub use simulated::{MAX_PACE, SimulatedSite, find, find_site, set_pace, site_of};
 pub use site::Site;
 pub use state_directory::StateDirectory;
 pub use surroundings::{Host, HostState, Surroundings};

@@ -114,7 +114,8 @@ impl Replica {
     /// The work of one boot of the machine, with a reconciler of its own.
     async fn work(self: Arc<Self>, boot_id: BootId, log: Arc<EventLog>, mut stop: watch::Receiver<bool>) -> BootEnd {
         let cached = self.state.cached_head();
-        let uid = cached.as_ref().map(|head| head.value.uid.clone());
+        let told = self.surroundings.host.boot_document().await;
+        let uid = told.as_ref().map(|told| &told.uid).or(cached.as_ref().map(|head| &head.value.uid)).cloned();
         let executor = Arc::new(Executor::new(
             self.surroundings.clone(),
             Arc::clone(&self.state),
@@ -123,8 +124,8 @@ impl Replica {
         ));
         let identity = ReplicaIdentity { member: self.member.clone(), boot_id: boot_id.clone(), uid };
         let mut reconciler = Reconciler::new(identity, self.policy.clone());
-        if let Some(revision) = self.state.seed_revision() {
-            reconciler = reconciler.made_as_seed(revision);
+        if let Some(told) = told.filter(|told| told.seed) {
+            reconciler = reconciler.made_as_seed(told.revision);
         }
         if let Some(head) = cached
             && let Ok(spec) = executor.cached_spec(&head.value.revision).await

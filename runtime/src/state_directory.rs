@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use kit_model::{Head, MAX_HEAD_BYTES, RevisionId, SpecStore, StoreError, Versioned};
+use kit_model::{Head, MAX_HEAD_BYTES, Versioned};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -70,25 +70,6 @@ impl StateDirectory {
     /// When the file cannot be written.
     pub fn cache_head(&self, head: &Versioned<Head>) -> io::Result<()> {
         atomic_file::replace(&self.path.join("head.json"), &serde_json::to_vec(head)?)
-    }
-
-    /// The revision that this machine was made from as the seed of its cluster, if it was.
-    #[must_use]
-    pub fn seed_revision(&self) -> Option<RevisionId> {
-        let bytes = atomic_file::read_limited(&self.path.join("seed"), 256).ok()??;
-        let text = String::from_utf8(bytes).ok()?;
-        Some(RevisionId::new(text.trim()))
-    }
-
-    /// Says that this machine is made as the seed of its cluster, from this revision.
-    ///
-    /// # Errors
-    /// When it cannot be kept.
-    pub async fn make_seed(&self, revision: &RevisionId, bytes: &[u8]) -> Result<(), StoreError> {
-        self.revisions.put_revision(revision, bytes).await?;
-        let path = self.path.join("seed");
-        atomic_file::replace(&path, revision.as_str().as_bytes())
-            .map_err(|error| StoreError::Unavailable(format!("{}: {error}", path.display())))
     }
 
     /// Writes a file that is only looked at.

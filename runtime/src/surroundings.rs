@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use kit_model::{Address, BootFinding, BootId, LeaderDetector, Provider, SpecStore, SwarmControl};
+use kit_model::{Address, BootDocument, BootFinding, BootId, LeaderDetector, Provider, SpecStore, SwarmControl};
 
 use crate::clock::Clock;
 
@@ -12,6 +12,9 @@ use crate::clock::Clock;
 pub trait Host: Send + Sync {
     /// How it is now.
     async fn state(&self) -> HostState;
+
+    /// What the machine was told when it booted, if it was made by this cluster.
+    async fn boot_document(&self) -> Option<BootDocument>;
 
     /// What machines reported of their boots, as far as this one heard of it.
     async fn boot_findings(&self) -> Vec<(Address, BootFinding)>;

@@ -130,7 +130,9 @@ impl Operator {
             .unwrap_or_else(|_| CommitResult::Unknown(format!("no answer within {} s", patience.as_secs())))
     }
 
-    pub(crate) fn not_formed(&self) -> OperatorError {
+    /// The error of a command that needs a formed cluster.
+    #[must_use]
+    pub fn not_formed(&self) -> OperatorError {
         OperatorError::new(codes::NOT_FORMED, format!("the cluster {} is not formed yet", self.site.cluster()))
             .with_help("`kitc apply FILE` makes it")
     }

@@ -28,6 +28,7 @@ use tokio::time::timeout;
 pub use begin::Begun;
 pub use change::{Change, Changed};
 pub use commit::Revision;
+pub(crate) use converged::state_in_words;
 pub use converged::{Lack, lacks};
 pub use destroy::Destroyed;
 pub use dry_run::{ChangeKind, DryRun, PlannedChange, PlannedStep, PlannedWait, Refusal};

@@ -1,0 +1,247 @@
+//! `kitc apply`: makes a cluster what its file says; or, with `--as`, is the replica of one of its managers.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use kit_graph::{Graph, parse_duration_ms};
+use kit_lang::Code;
+use kit_model::Address;
+use kit_runtime::{EventRecord, EventSink, Hosted, Operator, ReplicaEnd, Revision};
+
+use crate::check::Format;
+use crate::cluster::{Place, block_on, short};
+use crate::compile::Input;
+use crate::console::Console;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::progress::Shown;
+use crate::{ask, event_text, interrupt, plan, status};
+
+/// Make a cluster what its file says, and follow until it is
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  kitc apply cluster.kit                            show the plan, ask, make it so
+  kitc apply cluster.kit --yes                      the same without asking
+  kitc apply cluster.kit --watch                    and repair it for as long as this runs
+  kitc apply cluster.kit --watch --as managers.m1   be the one replica beside this manager
+
+Only the replica beside the Swarm's leader acts. On the simulated cloud nobody else runs them, so
+`apply` without --as runs those of all managers itself, as far as no other process does.
+Ctrl-C is harmless at any moment: whatever was begun stands in the journal, and goes on with the next.")]
+pub(crate) struct Apply {
+    #[command(flatten)]
+    input: Input,
+
+    #[command(flatten)]
+    place: Place,
+
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+
+    /// Go on for good: repair what breaks
+    #[arg(long)]
+    watch: bool,
+
+    /// Be only the replica of this member, such as managers.m1
+    #[arg(long = "as", value_name = "MEMBER", requires = "watch")]
+    replica: Option<String>,
+
+    /// How long the cluster may take to become what was asked for
+    #[arg(long, value_name = "DURATION", default_value = "30min", value_parser = duration)]
+    timeout: Duration,
+
+    /// How events and the summary are written: human or json (one object a line)
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t, hide_possible_values = true)]
+    format: Format,
+
+    /// Make a new simulated cloud and its replicas so many times as fast as real ones
+    #[arg(long, value_name = "TIMES", value_parser = clap::value_parser!(u32).range(1..=i64::from(kit_runtime::MAX_PACE)))]
+    pace: Option<u32>,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration_ms(text).map(Duration::from_millis).map_err(|wrong| wrong.to_string())
+}
+
+impl Apply {
+    /// Applies.
+    pub(crate) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
+        let graph = self.input.graph(console)?;
+        let revision = Revision::of(&graph)?;
+        if let Some(pace) = self.pace {
+            self.place.set_pace(&graph, pace)?;
+        }
+        let operator = self.place.of_graph(&graph)?;
+        match &self.replica {
+            Some(member) => self.be_replica(&graph, &revision, &operator, member),
+            None => self.converge(&revision, &operator, console),
+        }
+    }
+
+    /// One replica, for as long as this process runs.
+    fn be_replica(
+        &self,
+        graph: &Graph,
+        revision: &Revision,
+        operator: &Operator,
+        member: &str,
+    ) -> Result<Exit, Failure> {
+        let member = Address::from(member);
+        let leaders = revision.spec.leader_group().map(|group| group.members.clone()).unwrap_or_default();
+        if !leaders.contains(&member) {
+            let known: Vec<&str> = leaders.iter().map(Address::as_str).collect();
+            return Err(Failure::new(
+                Code(kit_runtime::codes::NO_SUCH_MEMBER),
+                format!("{member} is no member of the group that leads {}", graph.cluster.name),
+            )
+            .with_help(format!("its members are {}", known.join(", "))));
+        }
+        block_on(async {
+            operator.site.give_revision(&member, revision).await?;
+            let events: Arc<dyn EventSink> = Arc::new(Printer { format: self.format });
+            let mut hosted = Hosted::start(&operator.site, &[member], &events)?;
+            tokio::select! {
+                () = interrupt::received() => {
+                    hosted.stop().await;
+                    Ok(Exit::Fine)
+                }
+                end = hosted.ended() => match end {
+                    Some(Ok((member, ReplicaEnd::RunsElsewhere))) => Err(runs_elsewhere(&member)),
+                    Some(Err(error)) => Err(error.into()),
+                    Some(Ok((_, ReplicaEnd::Stopped))) | None => Ok(Exit::Fine),
+                },
+            }
+        })
+    }
+
+    /// Shows, asks, begins or commits, and follows.
+    fn converge(&self, revision: &Revision, operator: &Operator, console: &mut Console) -> Result<Exit, Failure> {
+        let begun = Instant::now();
+        block_on(async {
+            let planned = operator.dry_run(revision).await?;
+            if matches!(self.format, Format::Human) {
+                plan::write(&planned, console)?;
+                console.flush()?;
+            }
+            if let Some(refused) = &planned.refused {
+                return Err(Failure::new(
+                    kit_runtime::code_of(&refused.code).map_or(Code("KIT8007"), Code),
+                    refused.why.clone(),
+                ));
+            }
+            let changes = !planned.is_empty() || planned.base.as_ref() != Some(&revision.spec.revision);
+            if changes {
+                ask::confirm(console, "Apply this?", self.yes)?;
+            }
+            let shown = Arc::new(Shown::new(console.color_err()));
+            let events: Arc<dyn EventSink> = match (self.watch, self.format) {
+                (_, Format::Json) => Arc::new(Printer { format: self.format }),
+                (_, Format::Human) => Arc::clone(&shown) as Arc<dyn EventSink>,
+            };
+            let members = revision.spec.leader_group().map(|group| group.members.clone()).unwrap_or_default();
+            let mut hosted = Hosted::start(&operator.site, &members, &events)?;
+            let work = async {
+                operator.begin(revision, &*shown).await?;
+                let head = operator.head(&revision.spec, self.timeout, &*shown).await?;
+                if head.value.revision != revision.spec.revision {
+                    // What was shown was planned against the base; what moved since is refused.
+                    let base = planned.base.clone().unwrap_or(head.value.revision);
+                    operator.commit(&base, revision).await?;
+                }
+                operator.follow(&revision.spec, self.timeout, &*shown).await
+            };
+            let converged = tokio::select! {
+                converged = work => converged,
+                () = interrupt::received() => {
+                    shown.finish();
+                    hosted.stop().await;
+                    return Err(interrupt::failure());
+                }
+            };
+            shown.finish();
+            if let Err(error) = converged {
+                hosted.stop().await;
+                return Err(error.into());
+            }
+            self.summarize(operator, revision, begun.elapsed(), console).await?;
+            if self.watch {
+                self.watch_on(&mut hosted).await?;
+            }
+            hosted.stop().await;
+            Ok(Exit::Fine)
+        })
+    }
+
+    async fn summarize(
+        &self,
+        operator: &Operator,
+        revision: &Revision,
+        took: Duration,
+        console: &mut Console,
+    ) -> Result<(), Failure> {
+        let report = operator.report(Some(&revision.spec)).await?;
+        match self.format {
+            Format::Json => {
+                let line =
+                    serde_json::json!({ "kind": "summary", "took_ms": took.as_millis() as u64, "report": report });
+                writeln!(console.out(), "{line}")?;
+            }
+            Format::Human => {
+                status::write(&report, console)?;
+                writeln!(
+                    console.out(),
+                    "{} is as revision {} asks, after {:.1} s",
+                    report.cluster,
+                    short(&revision.spec.revision),
+                    took.as_secs_f64()
+                )?;
+            }
+        }
+        console.flush()
+    }
+
+    async fn watch_on(&self, hosted: &mut Hosted) -> Result<(), Failure> {
+        loop {
+            tokio::select! {
+                () = interrupt::received() => return Ok(()),
+                end = hosted.ended() => match end {
+                    // Another process has that member's replica: it does its work.
+                    Some(Ok((_, ReplicaEnd::RunsElsewhere))) => {}
+                    Some(Ok((_, ReplicaEnd::Stopped))) => {}
+                    Some(Err(error)) => return Err(error.into()),
+                    None => {
+                        return Err(Failure::new(
+                            Code(kit_runtime::codes::RUNS_ELSEWHERE),
+                            "other processes run the replicas of all managers: there is nothing to watch here",
+                        ));
+                    }
+                },
+            }
+        }
+    }
+}
+
+fn runs_elsewhere(member: &Address) -> Failure {
+    Failure::new(Code(kit_runtime::codes::RUNS_ELSEWHERE), format!("another process runs the replica of {member}"))
+        .with_help("leave it running, or end it first")
+}
+
+/// Events on standard output, as they come.
+struct Printer {
+    format: Format,
+}
+
+impl EventSink for Printer {
+    fn event(&self, event: &EventRecord) {
+        let line = match self.format {
+            Format::Human if event.report.level == kit_model::Level::Debug => return,
+            Format::Human => event_text::line(event, false),
+            Format::Json => serde_json::to_string(event).unwrap_or_default(),
+        };
+        // Who reads the events may go away; the replica goes on.
+        let _ = writeln!(std::io::stdout(), "{line}");
+    }
+}

@@ -1,0 +1,103 @@
+//! Which cluster a command is about, and what all commands about clusters share.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use kit_graph::Graph;
+use kit_lang::Code;
+use kit_runtime::{Operator, OperatorError, Revision, SimulatedSite};
+
+use crate::codes;
+use crate::compile::Input;
+use crate::console::Console;
+use crate::failure::Failure;
+
+/// Where the cluster stands.
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// The cluster's name, where its file is not given; not needed if there is only one
+    #[arg(long, value_name = "NAME")]
+    cluster: Option<String>,
+
+    /// Where simulated clouds are kept, each in a directory of its cluster's name
+    #[arg(long, value_name = "DIR", env = "KIT_SIM_DIR", default_value = ".kit/sim", hide_env_values = true)]
+    state_dir: PathBuf,
+}
+
+/// A cluster that is named by its file, or else by its place.
+#[derive(Debug, Args)]
+pub(crate) struct AnyCluster {
+    #[command(flatten)]
+    input: Option<Input>,
+
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Place {
+    /// The operator at the cluster of `graph`.
+    pub(crate) fn of_graph(&self, graph: &Graph) -> Result<Operator, Failure> {
+        if let Some(name) = self.cluster.as_ref().filter(|name| **name != graph.cluster.name) {
+            return Err(Failure::wrong_usage(
+                codes::WRONG_CLUSTER,
+                format!("the file is of the cluster {}, and --cluster names {name}", graph.cluster.name),
+            ));
+        }
+        Ok(Operator::new(kit_runtime::site_of(graph, &self.state_dir)?))
+    }
+
+    /// The operator at the cluster that is named, or at the only one.
+    pub(crate) fn operator(&self) -> Result<Operator, Failure> {
+        Ok(Operator::new(kit_runtime::find_site(self.cluster.as_deref(), &self.state_dir)?))
+    }
+
+    /// The simulated cluster that is named, or the only one.
+    pub(crate) fn simulated(&self) -> Result<SimulatedSite, Failure> {
+        Ok(kit_runtime::find(self.cluster.as_deref(), &self.state_dir)?)
+    }
+
+    /// Sets how fast a simulated cloud goes that is not there yet.
+    pub(crate) fn set_pace(&self, graph: &Graph, pace: u32) -> Result<(), Failure> {
+        Ok(kit_runtime::set_pace(graph, &self.state_dir, pace)?)
+    }
+}
+
+impl AnyCluster {
+    /// The operator, and the revision of the file if one was given.
+    pub(crate) fn open(&self, console: &mut Console) -> Result<(Operator, Option<Revision>), Failure> {
+        match &self.input {
+            Some(input) => {
+                let graph = input.graph(console)?;
+                Ok((self.place.of_graph(&graph)?, Some(Revision::of(&graph)?)))
+            }
+            None => Ok((self.place.operator()?, None)),
+        }
+    }
+}
+
+impl From<OperatorError> for Failure {
+    fn from(error: OperatorError) -> Failure {
+        let failure = Failure::new(Code(error.code), error.message);
+        match error.help {
+            Some(help) => failure.with_help(help),
+            None => failure,
+        }
+    }
+}
+
+/// Runs to the end on this thread: a replica that idles needs no other.
+pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+        Failure::new(Code(kit_runtime::codes::STATE_UNREADABLE), format!("the event loop cannot be made: {error}"))
+    })?;
+    let done = runtime.block_on(work);
+    // A call that hangs must not keep a command that has its answer.
+    runtime.shutdown_background();
+    done
+}
+
+/// A revision as people read it: the first digits of its hash.
+pub(crate) fn short(revision: &kit_model::RevisionId) -> &str {
+    let digits = revision.as_str().strip_prefix("sha256:").unwrap_or(revision.as_str());
+    digits.get(..12).unwrap_or(digits)
+}

@@ -1,0 +1,75 @@
+//! `kitc commit`: changes what a running cluster is to be.
+
+use std::io::Write as _;
+
+use clap::Args;
+use kit_lang::Code;
+use kit_model::RevisionId;
+use kit_runtime::Revision;
+
+use crate::cluster::{Place, block_on, short};
+use crate::compile::Input;
+use crate::console::Console;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::{ask, plan};
+
+/// Change what a running cluster is to be, and let its leader do it
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  kitc commit cluster.kit --set size=7
+  kitc commit cluster.kit --base 3f9a01 --yes      only over this revision, as a pipeline planned it")]
+pub(crate) struct Commit {
+    #[command(flatten)]
+    input: Input,
+
+    #[command(flatten)]
+    place: Place,
+
+    /// The revision that this was planned against (its first digits); refused if another is committed now
+    #[arg(long, value_name = "REVISION")]
+    base: Option<String>,
+
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+}
+
+impl Commit {
+    /// Commits.
+    pub(crate) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
+        let graph = self.input.graph(console)?;
+        let revision = Revision::of(&graph)?;
+        let operator = self.place.of_graph(&graph)?;
+        let planned = block_on(async { Ok(operator.dry_run(&revision).await?) })?;
+        plan::write(&planned, console)?;
+        let base = planned.base.clone().ok_or_else(|| Failure::from(operator.not_formed()))?;
+        if let Some(wanted) = &self.base {
+            self.same(wanted, &base)?;
+        }
+        if let Some(refused) = planned.refused {
+            let code = kit_runtime::code_of(&refused.code).unwrap_or(kit_runtime::codes::CHANGE_REFUSED);
+            return Err(Failure::new(Code(code), refused.why));
+        }
+        if base == revision.spec.revision {
+            writeln!(console.out(), "revision {} is committed already", short(&base))?;
+            return Ok(Exit::Fine);
+        }
+        ask::confirm(console, "Commit this?", self.yes)?;
+        let changed = block_on(async { Ok(operator.commit(&base, &revision).await?) })?;
+        writeln!(console.out(), "committed revision {} over {}", short(&changed.now.value.revision), short(&base))?;
+        Ok(Exit::Fine)
+    }
+
+    fn same(&self, wanted: &str, base: &RevisionId) -> Result<(), Failure> {
+        let digits = wanted.strip_prefix("sha256:").unwrap_or(wanted);
+        if !digits.is_empty() && base.as_str().trim_start_matches("sha256:").starts_with(digits) {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Code(kit_runtime::codes::BASE_MOVED),
+            format!("this was planned against revision {wanted}, and revision {} is committed", short(base)),
+        )
+        .with_help("look at `kitc history`, then plan and commit again"))
+    }
+}
