@@ -22,7 +22,7 @@ use crate::types::Ty;
 
 /// How deep definitions and their expressions may lead into each other: both this pass and evaluation
 /// recurse. A definition that leads through hundreds of others forwards is generated or a mistake.
-pub(crate) const MAX_DEPENDENCY_DEPTH: u32 = 500;
+pub(crate) const MAX_DEPENDENCY_DEPTH: u32 = 250;
 
 /// What the checker leaves for evaluation.
 #[derive(Debug, Default)]
@@ -107,7 +107,17 @@ impl<'a> Checker<'a> {
         let states = program.modules.iter().map(|module| vec![State::New; module.defs.len()]).collect();
         let wrong = program.modules.iter().map(|module| vec![false; module.exprs.len()]).collect();
         let checked = Checked { wrong, groups: IndexMap::new() };
-        Self { program, report, states, checked, locals: Vec::new(), base: 0, present: Vec::new(), paired: Vec::new(), depth: 0 }
+        Self {
+            program,
+            report,
+            states,
+            checked,
+            locals: Vec::new(),
+            base: 0,
+            present: Vec::new(),
+            paired: Vec::new(),
+            depth: 0,
+        }
     }
 
     /// Checks all of a module.

@@ -116,7 +116,10 @@ pub fn compile(sources: &mut Sources, root: SourceId, inputs: &Inputs) -> Step {
     needed.retain(|lookup| lookup.ambient || lookup.provider.is_some());
     if let (Some(unasked), true) = (unasked, needed.is_empty()) {
         report.error(codes::NEEDED_EARLIER, unasked.span, || {
-            format!("`meta.{}` is asked through the cluster's provider, and the provider's own settings wait for it", unasked.path)
+            format!(
+                "`meta.{}` is asked through the cluster's provider, and the provider's own settings wait for it",
+                unasked.path
+            )
         });
         return Step::Failed(Findings::of(report));
     }
@@ -146,6 +149,36 @@ fn lower(
         Some(graph) if !found.has_errors() => Step::Done(Box::new(Compiled { graph, warnings: found.diagnostics })),
         _ => Step::Failed(found),
     }
+}
+
+/// What each definition of a file is: a line with its place, its name and its type. For tests and for
+/// those who work on the compiler.
+pub fn describe(sources: &mut Sources, root: SourceId) -> String {
+    let mut report = Report::default();
+    let (program, _) = load(sources, root, &mut report);
+    let mut checker = Checker::new(&program, &mut report);
+    let mut text = String::new();
+    for (index, def) in program.module(0).defs.iter().enumerate() {
+        let kind = match &def.kind {
+            DefKind::Param { .. } => "param",
+            DefKind::Let { .. } => "let",
+            DefKind::Type { .. } => "type",
+            DefKind::Fn { .. } => "fn",
+            DefKind::Resource { .. } => "resource",
+            DefKind::Group { .. } => "group",
+            DefKind::ExternResource { .. } => "extern resource",
+            DefKind::ExternRole { .. } => "extern role",
+            DefKind::Refused => "refused",
+        };
+        let at = crate::hir::DefRef { module: 0, index: u32::try_from(index).unwrap_or(u32::MAX) };
+        let ty = match &def.kind {
+            DefKind::Type { ty, .. } => ty.clone(),
+            _ => checker.def_type(at, None),
+        };
+        let line = sources.get(root).map_or(0, |source| source.position(def.name_span.start).line);
+        text.push_str(&format!("{line}: {kind} {}: {}\n", program.names.text(def.name), program.show(&ty)));
+    }
+    text
 }
 
 /// Reads a file and the modules it uses, resolves its names and checks its types.

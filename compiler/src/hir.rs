@@ -119,7 +119,6 @@ pub(crate) enum DefKind {
     },
     Group {
         role: Option<DefRef>,
-        role_span: TextSpan,
         items: Vec<Item>,
     },
     ExternResource {

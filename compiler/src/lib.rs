@@ -20,6 +20,6 @@ mod types;
 mod value;
 
 pub use codes::CODES;
-pub use compile::{Compiled, Findings, Lookup, Step, check, compile};
+pub use compile::{Compiled, Findings, Lookup, Step, check, compile, describe};
 pub use inputs::{Inputs, MAX_LOOKUP_ROUNDS, ParamInput, ParamValue};
 pub use sources::Sources;

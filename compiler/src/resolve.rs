@@ -496,7 +496,7 @@ impl Resolver<'_> {
             }
         });
         let items = self.block(group.block());
-        DefKind::Group { role, role_span, items }
+        DefKind::Group { role, items }
     }
 
     /// The path of a definition, of this module too, which is not in the program yet.

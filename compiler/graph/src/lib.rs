@@ -5,13 +5,19 @@
 //! input gives the same bytes on each machine, with no clock, no randomness and no hash order.
 
 mod canonical;
+pub mod draw;
 mod error;
+mod explain;
 mod graph;
 mod quantity;
 mod value;
 
+/// The JSON Schema of a graph.
+pub const SCHEMA: &str = include_str!("../graph.schema.json");
+
 pub use canonical::{MAX_GRAPH_BYTES, sha256_hex};
 pub use error::GraphError;
+pub use explain::Explained;
 pub use graph::{Cluster, FORMAT_VERSION, Graph, Group, Instance, Member, Origin, OriginKind, Population, Resource};
 pub use quantity::{
     QuantityError, format_bytes, format_duration, format_percent, parse_bytes, parse_duration_ms, parse_percent,

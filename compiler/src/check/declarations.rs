@@ -312,7 +312,8 @@ impl Checker<'_> {
         if !matches!(program.strip(&self.infer(module, value)), Ty::Ref(_)) {
             return;
         }
-        let Some((_, first)) = self.paired.iter().find(|(known, _)| self.same_path(module, *known, value)).copied() else {
+        let Some((_, first)) = self.paired.iter().find(|(known, _)| self.same_path(module, *known, value)).copied()
+        else {
             self.paired.push((value, program.expr_span(module, value)));
             return;
         };

@@ -50,9 +50,7 @@ fn method_of(program: &Program, ty: &Ty, name: &str) -> Option<Method> {
         (Ty::Str | Ty::Lit(Lit::Str(_)), "replace") => (vec![Ty::Str, Ty::Str], Ty::Str),
         (Ty::Str | Ty::Lit(Lit::Str(_)), "split") => (vec![Ty::Str], Ty::List(Rc::new(Ty::Str))),
         (Ty::List(_), "distinct" | "reverse") => (vec![], ty.clone()),
-        (Ty::List(element), "join") if program.fits(element, &Ty::Str) => {
-            (vec![Ty::Str], Ty::Str)
-        }
+        (Ty::List(element), "join") if program.fits(element, &Ty::Str) => (vec![Ty::Str], Ty::Str),
         (Ty::Map(value), "get") => (vec![Ty::Str], Ty::Opt(value.clone())),
         _ => return None,
     };

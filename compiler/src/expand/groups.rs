@@ -458,11 +458,6 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    /// Whether a value waits for a lookup.
-    pub(crate) fn waits_for_lookup(value: &Value) -> bool {
-        matches!(value.data, Data::Awaited(Awaited::Lookup(..)))
-    }
-
     /// Reports a group that is wrong as a whole.
     pub(super) fn group_error(&mut self, def: DefRef, message: String, help: &str) {
         let span = self.program.def_span(def);

@@ -10,8 +10,8 @@ use crate::names::Name;
 use crate::report::DiagnosticExt as _;
 
 /// How deep an expression may nest, chains of operators and fields included: what walks it recurses, and
-/// no one reads a fiftieth of this.
-const MAX_EXPRESSION_DEPTH: u32 = 200;
+/// no one reads a tenth of this.
+const MAX_EXPRESSION_DEPTH: u32 = 100;
 
 impl Resolver<'_> {
     pub(super) fn expr(&mut self, expr: &ast::Expr) -> ExprId {

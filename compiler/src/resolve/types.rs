@@ -8,7 +8,7 @@ use kit_lang::ast::{self, AstNode};
 use super::{DeclKind, Resolver};
 use crate::codes;
 use crate::hir::{DefKind, DefRef, ExprRef, Item, Program};
-use crate::report::{DiagnosticExt as _, Report};
+use crate::report::Report;
 use crate::types::{FieldTy, Lit, RecordTy, Ty};
 
 /// Names of the types that the language has.
@@ -240,7 +240,10 @@ impl Resolver<'_> {
 /// group has, and its members.
 pub(crate) const ROLE_VARIABLES: [&str; 2] = ["count", "members"];
 
-/// Types that contain themselves are errors; they are cut, so that nothing later runs in circles.
+/// How deep named types may stand for each other: no one follows a tenth of this.
+const MAX_TYPE_DEPTH: u32 = 32;
+
+/// Types that contain themselves, or lead through too many others, are errors; they are cut, so that nothing later runs in circles.
 pub(super) fn cut_alias_cycles(program: &mut Program, report: &mut Report, module: u16) {
     #[derive(Clone, Copy, PartialEq)]
     enum State {
@@ -248,50 +251,70 @@ pub(super) fn cut_alias_cycles(program: &mut Program, report: &mut Report, modul
         Open,
         Done,
     }
-    fn visit(program: &Program, index: u32, module: u16, states: &mut [State], cyclic: &mut Vec<u32>) {
-        states[index as usize] = State::Open;
-        let def = DefRef { module, index };
-        if let DefKind::Type { ty, .. } = &program.def(def).kind {
-            walk(program, ty, module, states, cyclic);
-        }
-        states[index as usize] = State::Done;
+    struct Search<'s> {
+        program: &'s Program,
+        module: u16,
+        states: Vec<State>,
+        /// How deep types contain others below each that is done.
+        depths: Vec<u32>,
+        wrong: Vec<(u32, bool)>,
     }
-    fn walk(program: &Program, ty: &Ty, module: u16, states: &mut [State], cyclic: &mut Vec<u32>) {
-        match ty {
-            Ty::Alias(def) if def.module == module => match states[def.index as usize] {
-                State::New => visit(program, def.index, module, states, cyclic),
-                State::Open => cyclic.push(def.index),
-                State::Done => {}
-            },
-            Ty::List(inner) | Ty::Map(inner) | Ty::Opt(inner) | Ty::Secret(inner) => {
-                walk(program, inner, module, states, cyclic);
+    impl Search<'_> {
+        fn visit(&mut self, index: u32, level: u32) -> u32 {
+            self.states[index as usize] = State::Open;
+            let program = self.program;
+            let mut below = 0;
+            if let DefKind::Type { ty, .. } = &program.def(DefRef { module: self.module, index }).kind {
+                below = self.walk(ty, level + 1);
             }
-            Ty::Union(alternatives) => {
-                for one in alternatives.iter() {
-                    walk(program, one, module, states, cyclic);
-                }
+            if below >= MAX_TYPE_DEPTH {
+                self.wrong.push((index, false));
+                below = 0;
             }
-            Ty::Record(record) => {
-                for field in &record.fields {
-                    walk(program, &field.ty, module, states, cyclic);
-                }
+            self.states[index as usize] = State::Done;
+            self.depths[index as usize] = below + 1;
+            below + 1
+        }
+
+        fn walk(&mut self, ty: &Ty, level: u32) -> u32 {
+            match ty {
+                Ty::Alias(def) if def.module == self.module => match self.states[def.index as usize] {
+                    State::New if level > MAX_TYPE_DEPTH => MAX_TYPE_DEPTH,
+                    State::New => self.visit(def.index, level),
+                    State::Open => {
+                        self.wrong.push((def.index, true));
+                        0
+                    }
+                    State::Done => self.depths[def.index as usize],
+                },
+                Ty::List(inner) | Ty::Map(inner) | Ty::Opt(inner) | Ty::Secret(inner) => self.walk(inner, level),
+                Ty::Union(alternatives) => alternatives.iter().map(|one| self.walk(one, level)).max().unwrap_or(0),
+                Ty::Record(record) => record.fields.iter().map(|field| self.walk(&field.ty, level)).max().unwrap_or(0),
+                _ => 0,
             }
-            _ => {}
         }
     }
     let count = program.module(module).defs.len();
-    let mut states = vec![State::New; count];
-    let mut cyclic = Vec::new();
+    let mut search =
+        Search { program, module, states: vec![State::New; count], depths: vec![0; count], wrong: Vec::new() };
     for index in 0..count {
-        if states[index] == State::New && matches!(program.module(module).defs[index].kind, DefKind::Type { .. }) {
-            visit(program, u32::try_from(index).unwrap_or(u32::MAX), module, &mut states, &mut cyclic);
+        if search.states[index] == State::New
+            && matches!(search.program.module(module).defs[index].kind, DefKind::Type { .. })
+        {
+            search.visit(u32::try_from(index).unwrap_or(u32::MAX), 0);
         }
     }
-    for index in cyclic {
+    let wrong = search.wrong;
+    for (index, circle) in wrong {
         let def = DefRef { module, index };
         let (span, name) = (program.def_span(def), program.path_of(def));
-        report.push(|_| {
-            Diagnostic::error(codes::CYCLE, span, format!("the type `{name}` contains itself")).maybe_help(None)
+        let code = if circle { codes::CYCLE } else { codes::TOO_MUCH };
+        report.error(code, span, || {
+            if circle {
+                format!("the type `{name}` contains itself")
+            } else {
+                format!("the type `{name}` stands for others more than {MAX_TYPE_DEPTH} levels deep")
+            }
         });
         if let DefKind::Type { ty, .. } = &mut program.modules[module as usize].defs[index as usize].kind {
             *ty = Ty::Error;

@@ -1,1 +1,128 @@
 //! Whatever the text is, the compiler ends with an answer.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use crate::frame::{How, run};
+
+const EXAMPLES: [&str; 4] = ["swarm-sim.kit", "swarm-docker.kit", "swarm-generated.kit", "swarm-aws.kit"];
+
+/// Pieces of the language, so that an edit often makes something that parses.
+const PIECES: [&str; 40] = [
+    "member m1 { ip = 10.0.0.1 }",
+    "for n in 1..=3 {",
+    "}",
+    "{",
+    "if size > 2 {",
+    "size",
+    "managers.m1.ip",
+    "node",
+    "net",
+    "net.id",
+    "managers",
+    "managers.count",
+    "with { ip = none }",
+    "none",
+    "\"${size}\"",
+    "20GiB",
+    "5min",
+    "25%",
+    "1..=9",
+    "==",
+    "??",
+    "in",
+    "&&",
+    "[for x in xs { x }]",
+    "match size { 1 => 2, _ => 3 }",
+    "let a = b",
+    "let b = a",
+    "type T = int where it > 1 else \"no\"",
+    "fn f(n: int): int = f(n)",
+    "resource r = sim.Volume { size = 1GiB }",
+    "require size > 9 else \"x\"",
+    "meta.sim.region",
+    "param p: secret<string>",
+    "ref<sim.Network>",
+    "list<int>",
+    "map<string>",
+    "int | percent",
+    "\n",
+    "(",
+    "9223372036854775807",
+];
+
+fn check_and_compile(text: &str) {
+    let checked = run("any.kit", text, &How::default());
+    for diagnostic in &checked.findings.diagnostics {
+        let source = checked.sources.get(diagnostic.span.source).expect("a place");
+        assert!(diagnostic.span.end as usize <= source.text.len());
+        assert!(!diagnostic.message.is_empty());
+    }
+    run("any.kit", text, &How { lookups: true, ..How::read("compile --set size=5") });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn edits_of_the_examples_end(
+        example in 0..EXAMPLES.len(),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), 0usize..40, 0..PIECES.len()), 1..6),
+    ) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(EXAMPLES[example]);
+        let mut text = std::fs::read_to_string(path).unwrap();
+        for (at, length, piece) in edits {
+            let mut start = at.index(text.len().max(1)).min(text.len());
+            while !text.is_char_boundary(start) { start -= 1; }
+            let mut end = (start + length).min(text.len());
+            while !text.is_char_boundary(end) { end += 1; }
+            text.replace_range(start..end, PIECES[piece]);
+        }
+        check_and_compile(&text);
+    }
+
+    #[test]
+    fn any_text_ends(text in "\\PC{0,200}") {
+        check_and_compile(&text);
+    }
+}
+
+/// The stack of a program's main thread, which the command line runs on; a test's is a quarter of it.
+const MAIN_STACK_BYTES: usize = 8 << 20;
+
+#[test]
+fn long_chains_are_refused_and_not_followed_to_the_end_of_the_stack() {
+    std::thread::Builder::new().stack_size(MAIN_STACK_BYTES).spawn(long_chains).unwrap().join().unwrap();
+}
+
+fn long_chains() {
+    let mut forwards = String::new();
+    for n in 0..20_000 {
+        forwards.push_str(&format!("let a{n} = a{}\n", n + 1));
+    }
+    forwards.push_str("let a20000 = 1\n");
+    check_and_compile(&forwards);
+    let types: String = (0..20_000).map(|n| format!("type A{n} = A{}\n", n + 1)).collect();
+    check_and_compile(&format!("{types}type A20000 = int\nlet a: A0 = 1\n"));
+    let sum = vec!["1"; 20_000].join(" + ");
+    check_and_compile(&format!("let a = {sum}\n"));
+    let fields = "x".to_owned() + &".x".repeat(20_000);
+    check_and_compile(&format!("let a = {fields}\n"));
+    let functions: String = (0..5_000).map(|n| format!("fn f{n}(n: int): int = f{}(n)\n", n + 1)).collect();
+    check_and_compile(&format!("{functions}fn f5000(n: int): int = n\nlet a = f0(1)\n"));
+}
+
+#[test]
+fn growth_is_bounded() {
+    let mut doubling = String::from("let t0 = \"0123456789\"\n");
+    for n in 0..60 {
+        doubling.push_str(&format!("let t{} = \"${{t{n}}}${{t{n}}}\"\n", n + 1));
+    }
+    check_and_compile(&doubling);
+    let mut lists = String::from("let l0 = [1]\n");
+    for n in 0..60 {
+        lists.push_str(&format!("let l{} = [for x in l{n} {{ x }}, for y in l{n} {{ y }}]\n", n + 1));
+    }
+    check_and_compile(&lists);
+}

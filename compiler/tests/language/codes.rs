@@ -17,17 +17,29 @@ fn example<'p>(page: &'p str, word: &str) -> (How, &'p str) {
 fn each_page_shows_what_its_code_means() {
     let mut wrong = String::new();
     for info in CODES {
-        assert!(info.page.starts_with(&format!("# {}: {}\n", info.code, info.title)), "{} has another heading", info.code);
+        assert!(
+            info.page.starts_with(&format!("# {}: {}\n", info.code, info.title)),
+            "{} has another heading",
+            info.code
+        );
         let (how, text) = example(info.page, "Wrong");
         let outcome = run("wrong.kit", &framed(text), &how);
         // A mistake may be two at once (a volume declared apart and paired twice); this one is among them.
         if !outcome.findings.diagnostics.iter().any(|found| found.code == info.code) {
-            wrong.push_str(&format!("{}: the wrong example gives\n{}\n", info.code, show(&outcome.sources, &outcome.findings)));
+            wrong.push_str(&format!(
+                "{}: the wrong example gives\n{}\n",
+                info.code,
+                show(&outcome.sources, &outcome.findings)
+            ));
         }
         let (how, text) = example(info.page, "Right");
         let outcome = run("right.kit", &framed(text), &how);
         if !outcome.findings.diagnostics.is_empty() {
-            wrong.push_str(&format!("{}: the right example gives\n{}\n", info.code, show(&outcome.sources, &outcome.findings)));
+            wrong.push_str(&format!(
+                "{}: the right example gives\n{}\n",
+                info.code,
+                show(&outcome.sources, &outcome.findings)
+            ));
         }
     }
     assert!(wrong.is_empty(), "{wrong}");

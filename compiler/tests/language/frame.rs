@@ -99,8 +99,10 @@ pub fn run(name: &str, text: &str, how: &How) -> Outcome {
             Step::Failed(findings) => return Outcome { sources, findings, graph: None },
             Step::Need(lookups) => {
                 assert!(how.lookups, "{name} asks for {lookups:?}");
-                let answers: BTreeMap<String, Value> =
-                    lookups.iter().map(|lookup| (lookup.key.clone(), Value::String(format!("round-{round}")))).collect();
+                let answers: BTreeMap<String, Value> = lookups
+                    .iter()
+                    .map(|lookup| (lookup.key.clone(), Value::String(format!("round-{round}"))))
+                    .collect();
                 inputs.answer(answers);
             }
         }

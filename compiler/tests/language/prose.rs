@@ -87,12 +87,18 @@ fn run_example(example: &str, info: &str) -> Option<String> {
         };
         if expected.code == "also" {
             let hit = last.is_some_and(|last| {
-                outcome.findings.diagnostics[last].labels.iter().any(|label| fits(label.span) && label.message.contains(&expected.part))
+                outcome.findings.diagnostics[last]
+                    .labels
+                    .iter()
+                    .any(|label| fits(label.span) && label.message.contains(&expected.part))
             }) || outcome.findings.diagnostics.iter().any(|found| {
                 found.labels.iter().any(|label| fits(label.span) && label.message.contains(&expected.part))
             });
             if !hit {
-                unmet.push_str(&format!("no label {:?} at line {} column {}\n", expected.part, expected.line, expected.column));
+                unmet.push_str(&format!(
+                    "no label {:?} at line {} column {}\n",
+                    expected.part, expected.line, expected.column
+                ));
             }
             continue;
         }
