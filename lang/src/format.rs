@@ -469,6 +469,11 @@ mod tests {
     }
 
     #[test]
+    fn lines_of_windows_and_a_byte_order_mark() {
+        becomes("\u{FEFF}let a = 1\r\n# c\r\nlet b = [\r\n2 ]\r\n", "let a = 1\n# c\nlet b = [\n  2,\n]\n");
+    }
+
+    #[test]
     fn errors_refuse() {
         assert!(format("let = 1").is_err());
     }
