@@ -74,7 +74,7 @@ impl Apply {
         if let Some(pace) = self.pace {
             self.place.set_pace(&graph, pace)?;
         }
-        let operator = self.place.of_graph(&graph)?;
+        let operator = self.place.make(&graph)?;
         match &self.replica {
             Some(member) => self.be_replica(&graph, &revision, &operator, member),
             None => self.converge(&revision, &operator, console),

@@ -11,6 +11,7 @@ use crate::codes;
 use crate::compile::Input;
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::given::Given;
 
 /// Where the cluster stands.
 #[derive(Debug, Args)]
@@ -27,23 +28,47 @@ pub(crate) struct Place {
 /// A cluster that is named by its file, or else by its place.
 #[derive(Debug, Args)]
 pub(crate) struct AnyCluster {
+    /// The cluster's file; not needed if only one cluster is kept here
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+
     #[command(flatten)]
-    input: Option<Input>,
+    given: Given,
 
     #[command(flatten)]
     place: Place,
 }
 
 impl Place {
-    /// The operator at the cluster of `graph`.
-    pub(crate) fn of_graph(&self, graph: &Graph) -> Result<Operator, Failure> {
-        if let Some(name) = self.cluster.as_ref().filter(|name| **name != graph.cluster.name) {
-            return Err(Failure::wrong_usage(
+    /// The operator at the cluster of `graph`, whose place is made if there is none.
+    pub(crate) fn make(&self, graph: &Graph) -> Result<Operator, Failure> {
+        self.same(graph)?;
+        Ok(Operator::new(kit_runtime::make_site(graph, &self.state_dir)?))
+    }
+
+    /// The operator at the cluster of `graph`; none where the cluster has no place yet.
+    pub(crate) fn of_graph(&self, graph: &Graph) -> Result<Option<Operator>, Failure> {
+        self.same(graph)?;
+        Ok(kit_runtime::site_of(graph, &self.state_dir)?.map(Operator::new))
+    }
+
+    /// The operator at the cluster of `graph`, which must have a place.
+    pub(crate) fn existing(&self, graph: &Graph) -> Result<Operator, Failure> {
+        self.of_graph(graph)?.ok_or_else(|| {
+            let name = &graph.cluster.name;
+            Failure::new(Code(kit_runtime::codes::NO_CLUSTER), format!("the cluster {name} was never applied here"))
+                .with_help("`kitc apply FILE` makes it; `--state-dir` names another place")
+        })
+    }
+
+    fn same(&self, graph: &Graph) -> Result<(), Failure> {
+        match self.cluster.as_ref().filter(|name| **name != graph.cluster.name) {
+            None => Ok(()),
+            Some(name) => Err(Failure::wrong_usage(
                 codes::WRONG_CLUSTER,
                 format!("the file is of the cluster {}, and --cluster names {name}", graph.cluster.name),
-            ));
+            )),
         }
-        Ok(Operator::new(kit_runtime::site_of(graph, &self.state_dir)?))
     }
 
     /// The operator at the cluster that is named, or at the only one.
@@ -64,11 +89,11 @@ impl Place {
 
 impl AnyCluster {
     /// The operator, and the revision of the file if one was given.
-    pub(crate) fn open(&self, console: &mut Console) -> Result<(Operator, Option<Revision>), Failure> {
-        match &self.input {
-            Some(input) => {
-                let graph = input.graph(console)?;
-                Ok((self.place.of_graph(&graph)?, Some(Revision::of(&graph)?)))
+    pub(crate) fn open(self, console: &mut Console) -> Result<(Operator, Option<Revision>), Failure> {
+        match self.file {
+            Some(file) => {
+                let graph = Input::new(file, self.given).graph(console)?;
+                Ok((self.place.existing(&graph)?, Some(Revision::of(&graph)?)))
             }
             None => Ok((self.place.operator()?, None)),
         }

@@ -40,7 +40,7 @@ impl Commit {
     pub(crate) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
         let graph = self.input.graph(console)?;
         let revision = Revision::of(&graph)?;
-        let operator = self.place.of_graph(&graph)?;
+        let operator = self.place.existing(&graph)?;
         let planned = block_on(async { Ok(operator.dry_run(&revision).await?) })?;
         plan::write(&planned, console)?;
         let base = planned.base.clone().ok_or_else(|| Failure::from(operator.not_formed()))?;

@@ -26,6 +26,11 @@ pub(crate) struct Input {
 }
 
 impl Input {
+    /// The file at `file`, given this.
+    pub(crate) fn new(file: PathBuf, given: Given) -> Input {
+        Input { file, given }
+    }
+
     /// The graph of the file. What is wrong with it, or with what it is given, is shown.
     pub(crate) fn graph(&self, console: &mut Console) -> Result<Graph, Failure> {
         let mut findings = Findings::default();

@@ -48,7 +48,7 @@ impl Destroy {
             ));
         }
         let revision = Revision::of(&graph)?;
-        let operator = self.place.of_graph(&graph)?;
+        let operator = self.place.existing(&graph)?;
         let volumes: BTreeSet<VolumeId> = self.volumes.iter().map(|id| VolumeId::from(id.as_str())).collect();
         let shown = Shown::new(console.color_err());
         let destroyed = block_on(async {

@@ -40,8 +40,11 @@ impl Plan {
     pub(crate) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
         let graph = self.input.graph(console)?;
         let revision = Revision::of(&graph)?;
-        let operator = self.place.of_graph(&graph)?;
-        let plan = block_on(async { Ok(operator.dry_run(&revision).await?) })?;
+        let plan = match self.place.of_graph(&graph)? {
+            Some(operator) => block_on(async { Ok(operator.dry_run(&revision).await?) })?,
+            // Nothing is made for the sake of a plan.
+            None => DryRun::of_nothing(&revision),
+        };
         match self.format {
             Format::Human => write(&plan, console)?,
             Format::Json => {

@@ -32,7 +32,7 @@ impl Recover {
     pub(crate) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
         let graph = self.input.graph(console)?;
         let revision = Revision::of(&graph)?;
-        let operator = self.place.of_graph(&graph)?;
+        let operator = self.place.existing(&graph)?;
         ask::confirm(console, &format!("Make the managers of {} again?", graph.cluster.name), self.yes)?;
         let shown = Shown::new(console.color_err());
         let recovered = block_on(async {

@@ -33,7 +33,7 @@ pub use operator::{
 };
 pub use replica::{Replica, ReplicaEnd};
 pub use shown::{ShownMemory, ShownStatus, memory_in, status_in};
-pub use simulated::{MAX_PACE, SimulatedSite, find, find_site, set_pace, site_of};
+pub use simulated::{MAX_PACE, SimulatedSite, find, find_site, make_site, set_pace, site_of};
 pub use site::Site;
 pub use state_directory::StateDirectory;
 pub use surroundings::{Host, HostState, Surroundings};

@@ -35,12 +35,24 @@ pub struct SimulatedSite {
     policy: Policy,
 }
 
+/// The place of the cluster of `graph`, as [`make_site`] gives it; none where it was never made.
+///
+/// # Errors
+/// As [`make_site`].
+pub fn site_of(graph: &Graph, clouds: &Path) -> Result<Option<Arc<dyn Site>>, OperatorError> {
+    let made = clouds.join(file_name::of(&graph.cluster.name)).join("cloud.json").exists();
+    if !made && graph.cluster.provider.kind == PROVIDER {
+        return Ok(None);
+    }
+    make_site(graph, clouds).map(Some)
+}
+
 /// The place of the cluster of `graph`; `clouds` is where simulated clouds are kept. A simulated cloud that is
 /// not there yet is made.
 ///
 /// # Errors
 /// When the provider is not served by this kitc, or the simulated cloud cannot be used.
-pub fn site_of(graph: &Graph, clouds: &Path) -> Result<Arc<dyn Site>, OperatorError> {
+pub fn make_site(graph: &Graph, clouds: &Path) -> Result<Arc<dyn Site>, OperatorError> {
     let provider = &graph.cluster.provider;
     if provider.kind != PROVIDER {
         return Err(OperatorError::new(

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kit_model::{
-    Address, Blocked, BootId, Head, Inventory, Machine, Plan, ReplicaIdentity, RevisionId, Risk, Spec, SwarmView,
+    Address, Blocked, BootId, ClusterUid, Head, Inventory, Machine, Plan, ReplicaIdentity, RevisionId, Risk, Spec,
+    SwarmView,
 };
 use kit_planner::{ChangeRefused, Memory, Specs};
 use serde::Serialize;
@@ -108,6 +109,15 @@ impl PlannedWait {
 }
 
 impl DryRun {
+    /// What applying `new` would do where there is nothing yet.
+    #[must_use]
+    pub fn of_nothing(new: &Revision) -> Self {
+        let nothing = Inventory { complete: true, ..Inventory::default() };
+        // Nobody claimed the name: what would be made is the same under any uid.
+        let plan = kit_planner::bootstrap(&new.spec, &ClusterUid::from("unclaimed"), &nothing);
+        shown(new, None, &nothing, plan)
+    }
+
     /// True if there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -125,7 +135,9 @@ impl Operator {
         let inventory =
             view.inventory.as_ref().map_err(|why| OperatorError::new(crate::codes::PROVIDER_SILENT, why.clone()))?;
         if !kit_planner::is_formed(inventory) {
-            return Ok(self.before_forming(new, &view, inventory));
+            let Some(anchor) = &view.anchor else { return Ok(DryRun::of_nothing(new)) };
+            let plan = kit_planner::bootstrap(&new.spec, &anchor.uid, inventory);
+            return Ok(shown(new, None, inventory, plan));
         }
         let head = match (&view.head, &view.via) {
             (Some(head), _) => &head.value,
@@ -138,15 +150,6 @@ impl Operator {
         let swarm =
             view.swarm.as_ref().map_err(|why| OperatorError::new(crate::codes::NO_MANAGER_ANSWERS, why.clone()))?;
         Ok(self.under_head(new, &view, inventory, swarm, head))
-    }
-
-    fn before_forming(&self, new: &Revision, view: &ClusterView, inventory: &Inventory) -> DryRun {
-        let plan = match &view.anchor {
-            Some(anchor) => kit_planner::bootstrap(&new.spec, &anchor.uid, inventory),
-            // Nobody claimed the name: what would be made is the same under any uid.
-            None => kit_planner::bootstrap(&new.spec, &kit_model::ClusterUid::from("unclaimed"), inventory),
-        };
-        self.shown(new, None, inventory, plan)
     }
 
     fn under_head(
@@ -164,7 +167,7 @@ impl Operator {
                 Ok(next) => next,
                 Err(ChangeRefused::NothingChanged) => head.clone(),
                 Err(refusal) => {
-                    let mut shown = self.shown(new, Some(head), inventory, Plan::default());
+                    let mut shown = shown(new, Some(head), inventory, Plan::default());
                     let error = refused(refusal);
                     shown.refused = Some(Refusal { code: error.code.to_owned(), why: error.message });
                     return shown;
@@ -185,29 +188,29 @@ impl Operator {
         let member = view.leader.clone().or_else(|| view.via.clone().ok()).unwrap_or_else(|| Address::from("operator"));
         let me = ReplicaIdentity { member, boot_id: BootId::from("operator"), uid: Some(head.uid.clone()) };
         let plan = kit_planner::plan(&specs, inventory, swarm, &next, &memory, &policy, &me, now);
-        self.shown(new, Some(head), inventory, plan)
+        shown(new, Some(head), inventory, plan)
     }
+}
 
-    fn shown(&self, new: &Revision, head: Option<&Head>, inventory: &Inventory, plan: Plan) -> DryRun {
-        DryRun {
-            cluster: self.site.cluster().to_owned(),
-            formed: head.is_some(),
-            base: head.map(|head| head.revision.clone()),
-            revision: new.spec.revision.clone(),
-            changes: changes(&new.spec, inventory),
-            steps: plan
-                .steps
-                .iter()
-                .map(|step| PlannedStep {
-                    address: step.address.clone(),
-                    action: step.action.verb().to_owned(),
-                    why: step.why.clone(),
-                })
-                .collect(),
-            blocked: plan.blocked.iter().map(PlannedWait::of).collect(),
-            risk: plan.risk,
-            refused: None,
-        }
+fn shown(new: &Revision, head: Option<&Head>, inventory: &Inventory, plan: Plan) -> DryRun {
+    DryRun {
+        cluster: new.spec.cluster.clone(),
+        formed: head.is_some(),
+        base: head.map(|head| head.revision.clone()),
+        revision: new.spec.revision.clone(),
+        changes: changes(&new.spec, inventory),
+        steps: plan
+            .steps
+            .iter()
+            .map(|step| PlannedStep {
+                address: step.address.clone(),
+                action: step.action.verb().to_owned(),
+                why: step.why.clone(),
+            })
+            .collect(),
+        blocked: plan.blocked.iter().map(PlannedWait::of).collect(),
+        risk: plan.risk,
+        refused: None,
     }
 }
 
