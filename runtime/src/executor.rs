@@ -259,6 +259,15 @@ impl Executor {
             .unwrap_or_else(|_| Err(too_long("the engine", patience)));
         Event::EngineStopped(id, stopped)
     }
+
+    /// Starts the engine of this machine, if it does not run.
+    pub(crate) async fn start_engine(&self, id: EffectId) -> Event {
+        let patience = self.patience();
+        let started = timeout(patience, self.surroundings.swarm.start_local_engine())
+            .await
+            .unwrap_or_else(|_| Err(too_long("the engine", patience)));
+        Event::EngineStarted(id, started)
+    }
 }
 
 /// What `bytes` ask for, if they are the graph named `revision`.

@@ -56,6 +56,8 @@ pub enum Event {
     Called(CallId, Outcome),
     /// The local engine was stopped, or could not be.
     EngineStopped(EffectId, Result<(), String>),
+    /// The local engine was started, ran already, or could not be started.
+    EngineStarted(EffectId, Result<(), String>),
 }
 
 /// What the driver is to do. Each is carried out once.
@@ -97,6 +99,12 @@ pub enum Effect {
     Mutate(Call),
     /// Stop the Docker Engine of this machine, so that another manager leads.
     StopLocalEngine {
+        /// Its number.
+        id: EffectId,
+    },
+    /// Start the Docker Engine of this machine, if it does not run: nobody leads, and enough machines run that
+    /// somebody could.
+    StartLocalEngine {
         /// Its number.
         id: EffectId,
     },

@@ -78,6 +78,9 @@ pub trait SwarmControl: Send + Sync {
 
     /// Stops the engine of this machine.
     async fn stop_local_engine(&self) -> Result<(), String>;
+
+    /// Starts the engine of this machine; no error where it runs.
+    async fn start_local_engine(&self) -> Result<(), String>;
 }
 
 /// Where the one head and the immutable revisions are kept. The contract:

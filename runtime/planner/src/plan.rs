@@ -2,8 +2,8 @@
 
 use kit_model::{
     Action, Address, Approval, Blocked, Generation, GroupSpec, Head, Inventory, Machine, MachineId, MachineState,
-    MemberSpec, Now, OperationKind, Plan, Policy, Reason, ReplicaIdentity, ResourceSpec, RevisionId, Risk, Role, Spec,
-    Step, SwarmView,
+    MemberSpec, NodeState, Now, OperationKind, Plan, Policy, Reason, ReplicaIdentity, ResourceSpec, RevisionId, Risk,
+    Role, Spec, Step, SwarmView,
 };
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -270,7 +270,9 @@ impl<'s> Round<'s> {
                 continue;
             }
             let sight = scene.survey.sight(address);
-            let answering = sight.nodes().any(|other| other.id != node.id && other.is_healthy_voter());
+            // Which is which shows only once one of them has stopped answering.
+            let answering = node.state != NodeState::Ready
+                && sight.nodes().any(|other| other.id != node.id && other.is_healthy_voter());
             let leads = node.manager.is_some_and(|status| status.leader);
             let phantom = || Reason::Phantom { nodes: scene.voters.phantoms().to_vec() };
             if !answering || leads {
@@ -323,7 +325,7 @@ impl<'s> Round<'s> {
             };
             let answers = match group.role {
                 Role::Plain => true,
-                Role::Worker => sight.node_of(machine).is_some_and(|n| n.state == kit_model::NodeState::Ready),
+                Role::Worker => sight.node_of(machine).is_some_and(|n| n.state == NodeState::Ready),
                 Role::Manager => sight.node_of(machine).is_some_and(kit_model::Node::is_healthy_voter),
             };
             if machine.state != MachineState::Running || machine.marks.content != *wanted || !answers {

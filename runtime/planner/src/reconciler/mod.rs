@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kit_model::{
-    Action, Address, Authority, Blocked, Call, CallId, CommitResult, Effect, EffectId, Event, Head, HeadVersion,
-    Holder, Inventory, Leadership, Level, Now, Observation, Outcome, Permit, PermitState, Plan, Policy, Reason,
-    ReplicaIdentity, Report, RevisionId, Spec, Step, SwarmView, Versioned,
+    Action, Address, Authority, Blocked, Call, CallId, CommitResult, Effect, EffectId, Epoch, Event, Head, HeadVersion,
+    Holder, Inventory, Leadership, Level, Machine, Now, Observation, Outcome, Permit, PermitState, Plan, Policy,
+    Reason, ReplicaIdentity, Report, RevisionId, Spec, Step, SwarmView, Versioned,
 };
 
 use crate::bugs::{Bug, planted};
@@ -51,9 +51,15 @@ pub struct Reconciler {
     stopping_engine: Option<EffectId>,
     kept: Option<Plan>,
     unknown_writes: u32,
+    /// The highest epoch of a write whose answer is not in hand: never used for another one.
+    tried_epoch: Epoch,
     role: ReplicaRole,
     too_old: Option<u64>,
     last: Last,
+    /// Dead managers that a listing showed, until a live one of the same member is seen: a provider forgets them.
+    dead: BTreeMap<Address, Machine>,
+    /// When the local engine was last told to start.
+    engine_started_ms: Option<u64>,
     told: BTreeSet<(Option<Address>, &'static str)>,
 }
 
@@ -133,9 +139,12 @@ impl Reconciler {
             stopping_engine: None,
             kept: None,
             unknown_writes: 0,
+            tried_epoch: Epoch(0),
             role: ReplicaRole::Standby,
             too_old: None,
             last: Last::default(),
+            dead: BTreeMap::new(),
+            engine_started_ms: None,
             told: BTreeSet::new(),
         }
     }
@@ -203,6 +212,11 @@ impl Reconciler {
             Event::Committed(id, result) => self.committed(id, result, now, &mut out),
             Event::Called(id, outcome) => self.called(id, &outcome, now, &mut out),
             Event::EngineStopped(id, answer) => self.engine_stopped(id, answer, now, &mut out),
+            Event::EngineStarted(_, Ok(())) => {}
+            Event::EngineStarted(_, Err(why)) => {
+                let text = format!("the local engine could not be started: {why}");
+                out.push(report(Level::Warn, "engine-started", None, text));
+            }
         }
         self.go_on(now, &mut out);
         out
@@ -252,7 +266,7 @@ impl Reconciler {
         if now.boot_ms >= self.next_look_ms {
             let id = self.effect_id();
             self.observing = Some(Observing { id, begun_ms: now.boot_ms });
-            let full = self.leads_since.is_some() || self.evidence.wants_listing(&self.policy, now);
+            let full = self.leads_since.is_some() || self.evidence.wants_listing();
             out.push(Effect::Observe { id, full });
             out.push(Effect::WakeAt { boot_ms: now.boot_ms + patience_ms });
         } else {
@@ -270,6 +284,7 @@ impl Reconciler {
         if let Some(Ok(inventory)) = &seen.inventory {
             self.last.inventory = Some(Arc::clone(inventory));
         }
+        self.remember_dead();
         if let Some(Ok(swarm)) = &seen.swarm {
             self.last.swarm = Some(Arc::clone(swarm));
         }
@@ -352,7 +367,12 @@ impl Reconciler {
                 self.without_head(&seen, now, out);
                 return;
             }
-            Ok(Some(head)) => head.clone(),
+            Ok(Some(head)) => {
+                let mut head = head.clone();
+                // What a write that may still come journals keeps its own epoch: no generation stands for two things.
+                head.value.epoch = head.value.epoch.max(self.tried_epoch);
+                head
+            }
         };
         if let Some(error) = &seen.head_unreadable {
             self.tell(wait(Reason::RevisionUnreadable { why: error.to_string() }), now, out);
@@ -408,7 +428,9 @@ impl Reconciler {
         };
         let Some(spec) = self.specs.get(&head.value.revision).cloned() else { return };
         if self.role != ReplicaRole::Holder {
-            self.role = ReplicaRole::Waiting;
+            self.role = ReplicaRole::Holder;
+            let text = format!("this replica acts, after epoch {}", head.value.epoch);
+            out.push(report(Level::Info, "took-over", None, text));
         }
         if self.stopping_engine.is_some() {
             // It hands over: it decides nothing more.
@@ -502,6 +524,20 @@ impl Reconciler {
             self.send(writing.steps.clone(), Authority::Permit(permit.epoch), permit.not_after_boot_ms, now, out);
             self.gate = Gate::permit(permit);
             self.writing = Some(Writing { steps: Vec::new(), then: Then::Rest, ..writing });
+        }
+    }
+
+    /// Notes which managers were seen dead.
+    fn remember_dead(&mut self) {
+        let (Some(inventory), Some(seen)) = (&self.last.inventory, &self.seen) else { return };
+        let head = &seen.head.value;
+        let Some(group) = self.specs.get(&head.revision).and_then(|spec| spec.leader_group()) else { return };
+        for address in &group.members {
+            if inventory.machines_of(address).any(|machine| !machine.state.is_terminal()) {
+                self.dead.remove(address);
+            } else if let Some(dead) = rescue::last_dead(&head.uid, inventory, address) {
+                self.dead.insert(address.clone(), dead.clone());
+            }
         }
     }
 
@@ -631,6 +667,7 @@ impl Reconciler {
             CommitResult::Unknown(why) => {
                 // It opens nothing. The more often, the longer the pause: a cut-off leader only burdens the rest.
                 self.unknown_writes = self.unknown_writes.saturating_add(1);
+                self.tried_epoch = self.tried_epoch.max(writing.head.epoch);
                 let wait_ms = self.policy.observe_every_ms.saturating_mul(u64::from(self.unknown_writes.min(8)));
                 self.look_in(wait_ms, now);
                 let text = format!("the answer to a head write is not in hand ({why}): reading again");
@@ -644,10 +681,6 @@ impl Reconciler {
         self.seen = Some(Seen { head, first_ms: now.boot_ms });
         if let Some(memory) = &mut self.memory {
             memory.forget_refusals();
-        }
-        if self.role != ReplicaRole::Holder && writing.then != Then::Begin {
-            self.role = ReplicaRole::Holder;
-            out.push(report(Level::Info, "took-over", None, format!("this replica acts, from epoch {epoch}")));
         }
         match writing.then {
             Then::Rest | Then::Begin => {}

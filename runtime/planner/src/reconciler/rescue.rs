@@ -3,11 +3,12 @@
 //! With too few voters running nobody can commit, and a member's address and volume are the lock: whoever rescues,
 //! and however many do, arrives at the same token, at the same address, with the same volume.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kit_model::{
     Action, Address, Authority, Blocked, ClusterUid, Effect, Inventory, Leadership, Machine, MachineState, Now,
-    Observation, Policy, Reason, Spec, Step, Token, Volume, VolumeState,
+    Observation, Reason, Spec, Step, Token, Volume, VolumeState,
 };
 
 use super::{Level, Reconciler, ReplicaRole, report};
@@ -36,9 +37,8 @@ impl Evidence {
     }
 
     /// Whether listings are of use: only when a rescue may come.
-    pub(super) fn wants_listing(&self, policy: &Policy, now: Now) -> bool {
-        planted(Bug::RescueWithoutEvidence)
-            || self.no_leader_ms.is_some_and(|since| now.since(since) >= policy.rescue_after_ms / 2)
+    pub(super) const fn wants_listing(&self) -> bool {
+        self.no_leader_ms.is_some()
     }
 }
 
@@ -92,6 +92,7 @@ impl Reconciler {
             self.evidence.short_ms = None;
             self.end_rescue();
             self.tell(wait(Reason::NoQuorum { why }), now, out);
+            self.start_engine(now, since, out);
             return;
         };
         let short = *self.evidence.short_ms.get_or_insert(inventory.at.boot_ms);
@@ -111,7 +112,8 @@ impl Reconciler {
             let text = "too few managers run to commit anything: this replica brings back what is stopped or gone";
             out.push(report(Level::Warn, "rescue", None, text.to_owned()));
         }
-        let scene = RescueScene { specs: &self.specs, spec: &spec, uid: &head.uid, inventory: &inventory };
+        let scene =
+            RescueScene { specs: &self.specs, spec: &spec, uid: &head.uid, inventory: &inventory, dead: &self.dead };
         let (steps, blocked) =
             rescue_steps(&scene, |address, action| self.evidence.memory.may_send(address, &what_of(action), true, now));
         self.tell(blocked, now, out);
@@ -123,6 +125,18 @@ impl Reconciler {
         self.gate = Gate::rescue(not_after_boot_ms);
         self.last.plan.steps.clone_from(&steps);
         self.send(steps, Authority::Rescue, not_after_boot_ms, now, out);
+    }
+
+    /// Enough machines run that somebody could lead, and nobody does: perhaps because this engine handed over to one
+    /// that then failed.
+    fn start_engine(&mut self, now: Now, since_ms: u64, out: &mut Vec<Effect>) {
+        let waited = now.since(self.engine_started_ms.map_or(since_ms, |started| started.max(since_ms)));
+        if waited < self.policy.rescue_after_ms || self.stopping_engine.is_some() {
+            return;
+        }
+        self.engine_started_ms = Some(now.boot_ms);
+        let id = self.effect_id();
+        out.push(Effect::StartLocalEngine { id });
     }
 
     fn end_rescue(&mut self) {
@@ -159,8 +173,11 @@ impl Evidence {
     }
 }
 
+/// Whether the member's machine runs with its volume: without it, it is not the manager that it was, and a rescue
+/// that stopped there would leave it so.
 fn runs(inventory: &Inventory, address: &Address) -> bool {
-    inventory.machines_of(address).any(|machine| machine.state == MachineState::Running)
+    let Some(holder) = inventory.volume_of(address).and_then(Volume::holder) else { return false };
+    inventory.machines_of(address).any(|machine| machine.state == MachineState::Running && machine.id == holder.machine)
 }
 
 /// What a rescue goes by.
@@ -169,6 +186,8 @@ struct RescueScene<'a> {
     spec: &'a Spec,
     uid: &'a ClusterUid,
     inventory: &'a Inventory,
+    /// Who was seen dead, for the case that the provider shows it no more.
+    dead: &'a BTreeMap<Address, Machine>,
 }
 
 /// What may be done without a quorum, for the members of the group that leads: start what is stopped, make at its
@@ -221,11 +240,11 @@ fn rescue_step(scene: &RescueScene<'_>, address: &Address) -> Result<Option<(Act
 
 /// The request for a member that is gone.
 fn make(scene: &RescueScene<'_>, address: &Address, volume: &Volume) -> Result<(Action, String), Reason> {
-    let RescueScene { specs, spec, uid, inventory } = *scene;
+    let RescueScene { specs, spec, uid, inventory, dead } = *scene;
     if !volume.formed {
         return Err(Reason::NotFormed);
     }
-    let Some(dead) = last_dead(uid, inventory, address) else {
+    let Some(dead) = last_dead(uid, inventory, address).or_else(|| dead.get(address)) else {
         let at = inventory.at.boot_ms;
         return Err(Reason::ConfirmingAbsence { seen_boot_ms: at, until_boot_ms: at });
     };
@@ -258,7 +277,7 @@ fn make(scene: &RescueScene<'_>, address: &Address, volume: &Volume) -> Result<(
 }
 
 /// The dead machine that was made last: the one after which no other was made.
-fn last_dead<'a>(uid: &ClusterUid, inventory: &'a Inventory, address: &'a Address) -> Option<&'a Machine> {
+pub(super) fn last_dead<'a>(uid: &ClusterUid, inventory: &'a Inventory, address: &'a Address) -> Option<&'a Machine> {
     let newest = inventory.machines_of(address).map(|machine| machine.marks.generation).max()?;
     let dead = |machine: &&Machine| machine.state.is_terminal() && machine.marks.generation == newest;
     inventory

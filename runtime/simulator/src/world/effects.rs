@@ -85,6 +85,12 @@ impl World {
                 let event = Box::new(Event::EngineStopped(id, result));
                 self.schedule(reply_ms, Due::Answer { member: member.clone(), process, event });
             }
+            Effect::StartLocalEngine { id } => {
+                let result = self.cloud.start_engine(member, self.at_ms);
+                let reply_ms = self.at_ms + self.random.latency(500);
+                let event = Box::new(Event::EngineStarted(id, result));
+                self.schedule(reply_ms, Due::Answer { member: member.clone(), process, event });
+            }
             Effect::Report(report) => {
                 let who = Who::Replica(member.clone());
                 self.timeline.add_at_level(

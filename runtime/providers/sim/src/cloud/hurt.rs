@@ -253,6 +253,23 @@ impl SimCloud {
         Ok(())
     }
 
+    /// Starts the Docker Engine beside the replica of `via`, as a machine's own supervisor does; one that runs goes on.
+    ///
+    /// # Errors
+    /// When the machine does not run.
+    pub fn start_engine(&mut self, via: &Address, now_ms: u64) -> Result<(), String> {
+        self.advance(now_ms);
+        let Some(key) = self.machine_of(via).filter(|_| self.machine_runs(via)) else {
+            return Err(format!("the machine of {via} does not run"));
+        };
+        self.with_machine(key, |machine| {
+            if machine.booted && machine.engine == Engine::Dead {
+                machine.engine = Engine::Up;
+            }
+        });
+        Ok(())
+    }
+
     pub(crate) fn next_commit_fault(&mut self) -> Option<bool> {
         self.wounds.lose_commits.pop()
     }

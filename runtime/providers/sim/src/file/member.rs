@@ -150,6 +150,10 @@ impl SwarmControl for SimMember {
     async fn stop_local_engine(&self) -> Result<(), String> {
         self.ask(SimCloud::stop_engine).map_err(|error| error.to_string())?
     }
+
+    async fn start_local_engine(&self) -> Result<(), String> {
+        self.ask(SimCloud::start_engine).map_err(|error| error.to_string())?
+    }
 }
 
 #[async_trait]
