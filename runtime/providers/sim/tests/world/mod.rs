@@ -58,6 +58,13 @@ impl World {
         world
     }
 
+    /// A Swarm of one manager, without a head.
+    pub fn begun(settings: SimSettings) -> Self {
+        let mut world = Self::new(settings);
+        world.make_member(1, 0, true);
+        world
+    }
+
     /// A formed cluster of `size` managers.
     pub fn formed(settings: SimSettings, size: u8) -> Self {
         let mut world = Self::new(settings);
