@@ -225,6 +225,12 @@ impl SimMachine {
         matches!(self.state, MachineState::Running) && self.booted && !self.frozen
     }
 
+    /// True if whoever starts its engine may: never where its boot refused to, or its disk is gone.
+    #[must_use]
+    pub const fn may_run_engine(&self) -> bool {
+        self.booted && self.broken.is_none() && !matches!(self.finding, Some(BootFinding::Refused(_)))
+    }
+
     /// True while its engine answers.
     #[must_use]
     pub const fn engine_runs(&self) -> bool {

@@ -186,7 +186,7 @@ impl SimCloud {
             Hurt::StartDocker(address) => {
                 let key = self.in_state(address, MachineState::Running)?;
                 self.with_machine(key, |machine| {
-                    if machine.booted {
+                    if machine.may_run_engine() {
                         machine.engine = Engine::Up;
                     }
                 });
@@ -263,7 +263,7 @@ impl SimCloud {
             return Err(format!("the machine of {via} does not run"));
         };
         self.with_machine(key, |machine| {
-            if machine.booted && machine.engine == Engine::Dead {
+            if machine.may_run_engine() {
                 machine.engine = Engine::Up;
             }
         });
