@@ -55,7 +55,11 @@ pub(crate) fn write(report: &Report, console: &mut Console) -> Result<(), Failur
     let short_of = report.members.iter().filter(|member| !member.whole).count();
     let state = match (report.formed, report.converged, short_of) {
         _ if report.destroying => "being destroyed".to_owned(),
+        _ if report.uid.is_none() => "not there: nobody claimed its name".to_owned(),
         (false, ..) => "not formed yet".to_owned(),
+        _ if report.unreachable.is_some() => {
+            format!("without a leader, {short_of} of {} not as asked", report.members.len())
+        }
         (true, true, _) => "as asked".to_owned(),
         (true, false, 0) => "whole; Kit is finishing something".to_owned(),
         (true, false, count) => format!("{count} of {} not as asked", report.members.len()),

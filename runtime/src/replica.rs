@@ -242,9 +242,10 @@ impl UnderWay {
             Effect::StopLocalEngine { id } => {
                 (self.tasks.spawn(async move { executor.stop_engine(id).await }), Event::EngineStopped(id, Err(died())))
             }
-            Effect::StartLocalEngine { id } => {
-                (self.tasks.spawn(async move { executor.start_engine(id).await }), Event::EngineStarted(id, Err(died())))
-            }
+            Effect::StartLocalEngine { id } => (
+                self.tasks.spawn(async move { executor.start_engine(id).await }),
+                Event::EngineStarted(id, Err(died())),
+            ),
             // Carried out at once by the caller.
             Effect::Report(_) | Effect::WakeAt { .. } => return,
         };

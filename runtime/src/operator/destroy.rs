@@ -70,9 +70,11 @@ impl Operator {
             if left.steps.is_empty() && left.blocked.is_empty() && left.resources.is_empty() {
                 break;
             }
-            let total = inventory.machines.len() + inventory.resources.len();
-            let waits = left.blocked.first().map_or_else(String::new, |blocked| blocked.reason.to_string());
-            progress.waiting(ended.len(), total, &waits);
+            let waits = match left.blocked.first() {
+                Some(blocked) => blocked.reason.to_string(),
+                None => "what was ended is on its way out".to_owned(),
+            };
+            progress.waiting(ended.len() - left.blocked.len().min(ended.len()), ended.len(), &waits);
             if Instant::now() >= deadline {
                 return Err(OperatorError::new(
                     codes::NOT_CONVERGED,

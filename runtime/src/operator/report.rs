@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use kit_model::{
     Address, Availability, Head, MachineState, Node, NodeState, OperationKind, PermitState, Reachability, RevisionId,
-    Role, Spec, VolumeState,
+    Role, Spec, SwarmView, VolumeState,
 };
 use kit_planner::ReplicaRole;
 use serde::Serialize;
@@ -156,13 +156,15 @@ impl Operator {
 
     fn report_of(&self, view: &ClusterView, spec: Option<&Spec>) -> Report {
         let head = view.head.as_ref().map(|head| &head.value);
-        let spec = view.committed().map(AsRef::as_ref).or(spec);
+        let cached = view.cached.as_ref().map(|(_, spec)| &**spec);
+        let spec = view.committed().map(AsRef::as_ref).or(cached).or(spec);
         let waits = waits_of(view, head);
         let mut lacking: BTreeMap<Address, Lack> = BTreeMap::new();
         let mut converged = false;
-        if let (Some(spec), Ok(inventory), Ok(swarm), Some(head)) = (spec, &view.inventory, &view.swarm, head) {
-            let found = lacks(spec, inventory, swarm, head);
-            converged = found.is_empty();
+        if let (Some(spec), Ok(inventory), Some(head)) = (spec, &view.inventory, head) {
+            let nobody = SwarmView::default();
+            let found = lacks(spec, inventory, view.swarm.as_ref().unwrap_or(&nobody), head);
+            converged = found.is_empty() && view.head.is_some() && view.swarm.is_ok();
             lacking.extend(found.into_iter().filter_map(|lack| Some((lack.address.clone()?, lack))));
         }
         let sights = Sights::of(view);
@@ -315,13 +317,17 @@ impl<'a> Sights<'a> {
         let runs = machines.len() == 1 && machines[0].state == MachineState::Running;
         let answers = role == Role::Plain || (nodes.len() == 1 && nodes[0].state == NodeState::Ready);
         let lack = lacking.get(&address);
+        let whole = runs && answers && lack.is_none_or(|lack| lack.settling);
+        let doing = head.and_then(|head| head.intent(&address)).map(|intent| intent.kind);
+        // What is whole and not under way waits for nothing: what a replica showed of it is a look old.
+        let waits = if whole && doing.is_none() { None } else { waits.get(&Some(address.clone())).cloned() };
         MemberReport {
             ip: ip.or_else(|| self.ips.get(&address).cloned()),
             volume: self.volumes.get(&address).cloned(),
-            whole: runs && answers && lack.is_none_or(|lack| lack.settling),
+            whole,
             lacks: lack.map(|lack| lack.why.clone()),
-            doing: head.and_then(|head| head.intent(&address)).map(|intent| intent.kind),
-            waits: waits.get(&Some(address.clone())).cloned().unwrap_or_default(),
+            doing,
+            waits: waits.unwrap_or_default(),
             failures: head.and_then(|head| head.failures.get(&address)).map_or(0, |failures| failures.count),
             group: group.to_owned(),
             machines,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kit_model::{Address, Anchor, Head, Inventory, Leadership, Now, Spec, SwarmView, Versioned};
+use kit_model::{Address, Anchor, Head, Inventory, Leadership, Now, Spec, SpecStore as _, SwarmView, Versioned};
 use kit_planner::Specs;
 use tokio::time::timeout;
 
@@ -12,6 +12,7 @@ use super::reach::candidates;
 use crate::error::OperatorError;
 use crate::executor::spec_of;
 use crate::shown::{ShownMemory, ShownStatus, memory_in, status_in};
+use crate::state_directory::StateDirectory;
 use crate::surroundings::HostState;
 
 /// One look at a cluster. What gave no answer says why and is never taken for absent.
@@ -33,6 +34,9 @@ pub struct ClusterView {
     pub swarm: Result<SwarmView, String>,
     /// The revisions that the head names, as far as they could be read.
     pub specs: Specs,
+    /// The latest head that a replica on this machine cached, and its spec: what was last seen while no manager
+    /// answers. Nothing is decided by it.
+    pub cached: Option<(Versioned<Head>, Arc<Spec>)>,
     /// What the replicas show of themselves.
     pub replicas: BTreeMap<Address, ShownStatus>,
     /// What the holder of the head remembers.
@@ -66,6 +70,7 @@ impl Operator {
                 head: None,
                 swarm: Err(why),
                 specs: Specs::new(),
+                cached: None,
                 replicas: BTreeMap::new(),
                 memory: None,
             });
@@ -105,6 +110,7 @@ impl Operator {
                 replicas.insert(member.clone(), shown);
             }
         }
+        let head_is_missing = head.is_none();
         let holder = head.as_ref().and_then(|head| head.value.holder.as_ref());
         let memory = holder
             .and_then(|holder| memory_in(&self.site.member_directory(&holder.member)).ok().flatten())
@@ -118,9 +124,22 @@ impl Operator {
             head,
             swarm,
             specs,
+            cached: if head_is_missing { self.cached().await } else { None },
             replicas,
             memory,
         })
+    }
+
+    /// The latest head in the caches of the replicas on this machine.
+    async fn cached(&self) -> Option<(Versioned<Head>, Arc<Spec>)> {
+        let entries = std::fs::read_dir(self.site.directory().join("members")).ok()?;
+        let states = entries.flatten().filter_map(|entry| StateDirectory::open(entry.path()).ok());
+        let (head, state) = states
+            .filter_map(|state| Some((state.cached_head()?, state)))
+            .max_by_key(|(head, _)| (head.value.epoch, head.version))?;
+        let bytes = state.revisions().revision(&head.value.revision).await.ok()?;
+        let spec = spec_of(&bytes, &head.value.revision).ok()?;
+        Some((head, Arc::new(spec)))
     }
 
     /// Whether the machine of `member` runs, and since which boot.
