@@ -309,3 +309,21 @@ fn all_that_stop_come_back_as_the_same_swarm() {
     let leader = world.leader();
     assert_eq!(world.epoch_through(leader), epoch);
 }
+
+#[test]
+fn old_revisions_are_taken_away_unless_the_head_names_them() {
+    let mut world = World::formed(exact(), 1);
+    let put = |world: &mut World, name: &str| {
+        let now = world.now;
+        world.cloud.put_revision(&member(1), &name.into(), name.as_bytes(), now).expect("kept");
+    };
+    put(&mut world, "sha256:1");
+    for number in 10..30 {
+        put(&mut world, &format!("sha256:{number}"));
+        world.pass(10 * MINUTE);
+    }
+    let kept = world.cloud.revisions(&member(1), world.now).unwrap();
+    assert!(kept.contains(&"sha256:1".into()), "the head names it");
+    assert!(kept.contains(&"sha256:29".into()));
+    assert_eq!(kept.len(), 10);
+}

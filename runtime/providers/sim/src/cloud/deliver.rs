@@ -112,7 +112,7 @@ impl SimCloud {
                 Err(error) => (DeedEffect::Refused(Cow::Owned(error.code.clone())), Outcome::Refused(error)),
             },
             (Standing::Claims, Sender::Member(member)) => {
-                self.into_limbo(member, Write::Call(action.clone()));
+                self.keep_in_limbo(member, Write::Call(action.clone()));
                 (DeedEffect::Nothing, Outcome::Unknown("the write timed out: no majority".to_owned()))
             }
             _ => (DeedEffect::Nothing, Outcome::Unknown("the Swarm does not have a leader".to_owned())),

@@ -172,7 +172,7 @@ impl SimCloud {
         now_ms: u64,
     ) -> Result<(), ProviderError> {
         self.advance(now_ms);
-        if !self.resources.get(address).is_some_and(|resource| resource.uid == *uid) {
+        if self.resources.get(address).is_none_or(|resource| resource.uid != *uid) {
             return Ok(());
         }
         if self.machines.values().any(|machine| machine.marks.uid == *uid && !machine.state.is_terminal()) {

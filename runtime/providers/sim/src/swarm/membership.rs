@@ -161,7 +161,7 @@ impl SimCloud {
         }
         let Some(head) = &swarm.head else { return };
         let begun = ticket_of(&head.value, &address, generation);
-        if !begun.is_some_and(|begun_ms| now <= begun_ms.saturating_add(ticket_ms)) {
+        if begun.is_none_or(|begun_ms| now > begun_ms.saturating_add(ticket_ms)) {
             return;
         }
         // The first to use a ticket has it.

@@ -52,8 +52,7 @@ pub(crate) struct Swarm {
     pub(crate) redeemed: BTreeMap<Address, (Generation, MachineId)>,
     pub(crate) head: Option<Versioned<Arc<Head>>>,
     pub(crate) next_version: u64,
-    #[serde(with = "store::revisions_as_text")]
-    pub(crate) revisions: BTreeMap<RevisionId, Arc<[u8]>>,
+    pub(crate) revisions: BTreeMap<RevisionId, KeptRevision>,
 }
 
 /// An entry of the Swarm's list.
@@ -99,6 +98,14 @@ pub(crate) struct Limbo {
     /// True if some other voter has it in its log.
     pub(crate) survives: bool,
     pub(crate) write: Write,
+}
+
+/// A revision, and when it was kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct KeptRevision {
+    pub(crate) kept_ms: u64,
+    #[serde(with = "store::bytes_as_text")]
+    pub(crate) bytes: Arc<[u8]>,
 }
 
 /// What was to be written.

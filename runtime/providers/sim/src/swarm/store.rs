@@ -1,18 +1,25 @@
 //! What the Swarm stores: the one head and the revisions, through Raft.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kit_model::{Address, CommitResult, Head, HeadError, HeadVersion, RevisionId, StoreError, Versioned};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::election::Standing;
-use super::{Limbo, Write};
+use super::{KeptRevision, Limbo, Swarm, Write};
 use crate::cloud::SimCloud;
 use crate::ground_truth::CommittedHead;
 
 /// The most that a revision may take: a Swarm config holds no more than 1,000 KiB, and some of it is ours.
 pub const MAX_REVISION_BYTES: usize = 1_000_000;
+
+/// How many revisions are kept at least.
+const KEPT_REVISIONS: usize = 10;
+
+/// A revision is taken away only when it is older than this: a commit keeps its revision first and writes the head
+/// afterwards.
+const PRUNE_AFTER_MS: u64 = 3_600_000;
 
 /// The most writes that wait for a later leader: more than any replica sends while it is cut off.
 const MAX_LIMBO: usize = 32;
@@ -88,7 +95,7 @@ impl SimCloud {
                 result
             }
             Standing::Claims => {
-                self.into_limbo(via, Write::Head { base, head: Arc::new(head.clone()) });
+                self.keep_in_limbo(via, Write::Head { base, head: Arc::new(head.clone()) });
                 CommitResult::Unknown("the write timed out: the leader reaches no majority".to_owned())
             }
             Standing::Down => CommitResult::Unknown(format!("the engine of {via} does not answer")),
@@ -120,7 +127,7 @@ impl SimCloud {
     }
 
     /// Keeps a write of a leader that is cut off. Where another leads already, the write is lost for good.
-    pub(crate) fn into_limbo(&mut self, via: &Address, write: Write) {
+    pub(crate) fn keep_in_limbo(&mut self, via: &Address, write: Write) {
         let survives = self.random.chance(self.settings.late_commit_permille);
         if let Some(swarm) = &mut self.swarm
             && swarm.leader.is_none()
@@ -158,7 +165,7 @@ impl SimCloud {
         self.read_standing(via)?;
         self.swarm
             .as_ref()
-            .and_then(|swarm| swarm.revisions.get(revision).cloned())
+            .and_then(|swarm| Some(Arc::clone(&swarm.revisions.get(revision)?.bytes)))
             .ok_or_else(|| StoreError::NoRevision(revision.to_string()))
     }
 
@@ -180,12 +187,15 @@ impl SimCloud {
         if self.read_standing(via)?.is_some() {
             return Err(StoreError::Unavailable("the write timed out: the leader reaches no majority".to_owned()));
         }
+        let kept_ms = self.now_ms();
         let Some(swarm) = &mut self.swarm else { return Ok(()) };
         match swarm.revisions.get(revision) {
-            Some(kept) if **kept == *bytes => Ok(()),
+            Some(kept) if *kept.bytes == *bytes => Ok(()),
             Some(_) => Err(StoreError::Corrupt(format!("there is another revision {revision}"))),
             None => {
-                swarm.revisions.insert(revision.clone(), Arc::from(bytes));
+                let kept = KeptRevision { kept_ms, bytes: Arc::from(bytes) };
+                swarm.revisions.insert(revision.clone(), kept);
+                swarm.prune(kept_ms);
                 self.touch();
                 Ok(())
             }
@@ -203,9 +213,37 @@ impl SimCloud {
     }
 }
 
+impl Swarm {
+    /// Takes away the oldest revisions that the head does not name, as long as there are more than enough.
+    fn prune(&mut self, now_ms: u64) {
+        let named: BTreeSet<&RevisionId> = self.head.as_ref().map(|head| named_by(&head.value)).unwrap_or_default();
+        let mut old: Vec<(u64, RevisionId)> = self
+            .revisions
+            .iter()
+            .filter(|(id, kept)| now_ms >= kept.kept_ms.saturating_add(PRUNE_AFTER_MS) && !named.contains(id))
+            .map(|(id, kept)| (kept.kept_ms, id.clone()))
+            .collect();
+        old.sort();
+        let surplus = self.revisions.len().saturating_sub(KEPT_REVISIONS);
+        for (_, id) in old.into_iter().take(surplus) {
+            self.revisions.remove(&id);
+        }
+    }
+}
+
+/// Every revision that a head refers to.
+fn named_by(head: &Head) -> BTreeSet<&RevisionId> {
+    std::iter::once(&head.revision)
+        .chain(&head.history)
+        .chain(head.last_good.values())
+        .chain(head.operations.values().map(|operation| &operation.revision))
+        .chain(head.waves.iter().map(|wave| &wave.revision))
+        .collect()
+}
+
 /// Revisions are text almost always: as such they are a quarter of the size of a list of numbers.
-pub(super) mod revisions_as_text {
-    use super::{Arc, BTreeMap, Deserialize, Deserializer, RevisionId, Serialize, Serializer};
+pub(super) mod bytes_as_text {
+    use super::{Arc, Deserialize, Deserializer, Serialize, Serializer};
 
     #[derive(Serialize, Deserialize)]
     #[serde(untagged)]
@@ -214,27 +252,17 @@ pub(super) mod revisions_as_text {
         Bytes(Vec<u8>),
     }
 
-    pub(crate) fn serialize<S: Serializer>(
-        revisions: &BTreeMap<RevisionId, Arc<[u8]>>,
-        out: S,
-    ) -> Result<S::Ok, S::Error> {
-        out.collect_map(revisions.iter().map(|(id, bytes)| {
-            let kept = std::str::from_utf8(bytes)
-                .map_or_else(|_| Kept::Bytes(bytes.to_vec()), |text| Kept::Text(text.to_owned()));
-            (id, kept)
-        }))
+    pub(crate) fn serialize<S: Serializer>(bytes: &Arc<[u8]>, out: S) -> Result<S::Ok, S::Error> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => out.serialize_str(text),
+            Err(_) => bytes.serialize(out),
+        }
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        input: D,
-    ) -> Result<BTreeMap<RevisionId, Arc<[u8]>>, D::Error> {
-        let kept = BTreeMap::<RevisionId, Kept>::deserialize(input)?;
-        Ok(kept
-            .into_iter()
-            .map(|(id, kept)| match kept {
-                Kept::Text(text) => (id, Arc::from(text.into_bytes())),
-                Kept::Bytes(bytes) => (id, Arc::from(bytes)),
-            })
-            .collect())
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Arc<[u8]>, D::Error> {
+        Ok(match Kept::deserialize(input)? {
+            Kept::Text(text) => Arc::from(text.into_bytes()),
+            Kept::Bytes(bytes) => Arc::from(bytes),
+        })
     }
 }

@@ -197,10 +197,6 @@ impl World {
                 rebooted: false,
                 availability: None,
                 begun_wall_ms: self.now,
-                ..serde_json::from_value(serde_json::json!({
-                    "kind": "create", "generation": 0, "revision": "", "begun_wall_ms": 0
-                }))
-                .expect("an operation needs no more")
             },
         );
         let result = self.cloud.update_head(&via, head.version, &next, self.now);
