@@ -82,6 +82,8 @@ pub(crate) struct Evaluator<'a> {
     defaults: IndexMap<(u16, ExprId), Value, std::hash::BuildHasherDefault<rustc_hash::FxHasher>>,
     /// Places that values came from and that are no expressions.
     pub(crate) places: Vec<Span>,
+    /// Fields of members that a `for` makes, by expression: the value if it is the same in each round.
+    pub(crate) constants: IndexMap<(u16, ExprId), Option<Value>, std::hash::BuildHasherDefault<rustc_hash::FxHasher>>,
     /// Room for a member's own fields, used again for each.
     pub(crate) scratch: Vec<Value>,
     steps: u64,
@@ -112,6 +114,7 @@ impl<'a> Evaluator<'a> {
             base: 0,
             defaults: IndexMap::default(),
             places: Vec::new(),
+            constants: IndexMap::default(),
             scratch: Vec::new(),
             steps: 0,
             depth: 0,

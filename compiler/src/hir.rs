@@ -404,14 +404,11 @@ impl Expr {
     }
 }
 
-/// Names that the compiler itself asks for.
-const OWN_NAMES: [&str; 8] = ["count", "id", "ip", "it", "machine", "members", "name", "volume"];
-
 impl Program {
     /// No modules yet.
     pub(crate) fn new() -> Self {
         let mut program = Self::default();
-        for name in OWN_NAMES {
+        for name in crate::names::own::ALL {
             program.names.intern(name);
         }
         program

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use indexmap::IndexMap;
 use kit_graph::{
     Cluster, FORMAT_VERSION, Graph, Group, Instance, Member, OriginKind as GraphOrigin, Population, Properties,
     Resource, Value as GraphValue,
@@ -21,11 +22,13 @@ pub(crate) struct Lowering<'l, 'a> {
     evaluator: &'l mut Evaluator<'a>,
     sources: &'l Sources,
     provenance: Vec<(String, kit_graph::Origin)>,
+    /// Origins met before: what a `for` makes has the same ones again and again.
+    origins: IndexMap<Origin, Option<kit_graph::Origin>, std::hash::BuildHasherDefault<rustc_hash::FxHasher>>,
 }
 
 impl<'l, 'a> Lowering<'l, 'a> {
     pub(crate) fn new(evaluator: &'l mut Evaluator<'a>, sources: &'l Sources) -> Self {
-        Self { evaluator, sources, provenance: Vec::new() }
+        Self { evaluator, sources, provenance: Vec::new(), origins: IndexMap::default() }
     }
 
     /// The graph; none if things depend on each other in a circle, which is reported.
@@ -98,7 +101,7 @@ impl<'l, 'a> Lowering<'l, 'a> {
             if field.live || but.contains(&name) || matches!(value.data, Data::None | Data::Missing) {
                 continue;
             }
-            let lowered = self.value(&format!("{at}.{name}"), value);
+            let lowered = self.value(&below(at, name), value);
             properties.insert(name.to_owned(), lowered);
         }
         properties
@@ -137,8 +140,22 @@ impl<'l, 'a> Lowering<'l, 'a> {
     }
 
     fn came_from(&mut self, at: &str, origin: Origin) {
+        let known = match self.origins.get(&origin) {
+            Some(known) => known.clone(),
+            None => {
+                let found = self.origin(origin);
+                self.origins.insert(origin, found.clone());
+                found
+            }
+        };
+        if let Some(known) = known {
+            self.provenance.push((at.to_owned(), known));
+        }
+    }
+
+    fn origin(&self, origin: Origin) -> Option<kit_graph::Origin> {
         let span = self.evaluator.origin_span(origin);
-        let Some(source) = self.sources.get(span.source) else { return };
+        let source = self.sources.get(span.source)?;
         let place = source.position(span.start);
         let program = self.evaluator.program;
         let kind = match origin.kind {
@@ -150,8 +167,7 @@ impl<'l, 'a> Lowering<'l, 'a> {
             OriginKind::Expr if program.expr(origin.module, ExprId(origin.index)).is_literal() => GraphOrigin::Literal,
             OriginKind::Expr | OriginKind::Place | OriginKind::Def => GraphOrigin::Computed,
         };
-        let origin = kit_graph::Origin { file: source.name.clone(), line: place.line, column: place.column, kind };
-        self.provenance.push((at.to_owned(), origin));
+        Some(kit_graph::Origin { file: source.name.as_str().into(), line: place.line, column: place.column, kind })
     }
 
     fn resources(&mut self, def: DefRef, resources: &mut Vec<Resource>) {
@@ -209,17 +225,17 @@ impl<'l, 'a> Lowering<'l, 'a> {
             let Some(member) = self.evaluator.member_value(def, u32::try_from(index).unwrap_or(u32::MAX)) else {
                 continue;
             };
-            let at = format!("{group}.{}", entry.id);
+            let at = below(group, &entry.id);
             let ip = match &member.ip.data {
                 Data::Ip(ip) => {
-                    self.came_from(&format!("{at}.ip"), member.ip.origin);
+                    self.came_from(&below(&at, "ip"), member.ip.origin);
                     Some(ip.to_string())
                 }
                 _ => None,
             };
             let volume = match &member.volume.data {
                 Data::Description(volume) => {
-                    Some(self.properties(&format!("{at}.volume"), volume.def, &volume.fields, &[]))
+                    Some(self.properties(&below(&at, "volume"), volume.def, &volume.fields, &[]))
                 }
                 _ => None,
             };
@@ -314,6 +330,15 @@ impl<'l, 'a> Lowering<'l, 'a> {
             Diagnostic::error(codes::CYCLE, span, format!("{listed} need each other: none of them can be made first"))
         });
     }
+}
+
+/// `at.name`
+fn below(at: &str, name: &str) -> String {
+    let mut text = String::with_capacity(at.len() + 1 + name.len());
+    text.push_str(at);
+    text.push('.');
+    text.push_str(name);
+    text
 }
 
 /// The key of the lookup that a value came from.

@@ -10,6 +10,15 @@ use rustc_hash::FxHasher;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Name(u32);
 
+/// Names that the compiler itself asks for; the first that are interned, in this order.
+pub(crate) mod own {
+    use super::Name;
+
+    pub(crate) const ALL: [&str; 8] = ["count", "id", "ip", "it", "machine", "members", "name", "volume"];
+    pub(crate) const IP: Name = Name(2);
+    pub(crate) const VOLUME: Name = Name(7);
+}
+
 /// All names met so far, each once.
 #[derive(Debug, Default)]
 pub(crate) struct Names {

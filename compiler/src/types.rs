@@ -69,7 +69,6 @@ pub(crate) struct FieldTy {
     pub(crate) refinement: Option<Refinement>,
     /// Known only when the thing exists.
     pub(crate) live: bool,
-    pub(crate) module: u16,
     pub(crate) span: TextSpan,
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct Value {
 }
 
 /// Where a value came from: eight bytes, as each value carries one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Origin {
     pub(crate) kind: OriginKind,
     pub(crate) module: u16,
@@ -28,7 +28,7 @@ pub(crate) struct Origin {
 }
 
 /// What decided a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum OriginKind {
     /// An expression of the module; `index` is its number.
     Expr,

@@ -72,7 +72,10 @@ fn frame(group: &Group, leader: Option<&str>) -> Frame {
             }
         }
         Population::Count(count) => {
-            nodes.push(Node { address: format!("{}.count", group.name), lines: vec![format!("{count} machines")] });
+            nodes.push(Node {
+                address: format!("{}.count", group.name),
+                lines: vec![if *count == 1 { "1 machine".to_owned() } else { format!("{count} machines") }],
+            });
         }
     }
     Frame { address: group.name.clone(), title: format!("{} ({}{leads})", group.name, group.role.kind), nodes }

@@ -1,6 +1,7 @@
 //! The graph: a cluster, its resources and its groups.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -122,8 +123,9 @@ pub struct Member {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
-    /// The file as the user named it, or a module (`std/aws`).
-    pub file: String,
+    /// The file as the user named it, or a module (`std/aws`); shared, as most values of a graph came
+    /// from one file.
+    pub file: Arc<str>,
     /// Line, from 1.
     pub line: u32,
     /// Column in characters, from 1.

@@ -120,7 +120,6 @@ impl Checker<'_> {
                         default: None,
                         refinement: None,
                         live: false,
-                        module,
                         span: *span,
                     }),
                     _ => None,

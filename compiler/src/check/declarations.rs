@@ -432,7 +432,6 @@ fn member_record(program: &crate::hir::Program) -> Ty {
             default: None,
             refinement: None,
             live: false,
-            module: 0,
             span: TextSpan::default(),
         })
     };

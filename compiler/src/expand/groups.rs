@@ -7,10 +7,10 @@ use kit_lang::Diagnostic;
 use super::{Entry, GroupState, MAX_ID_BYTES, MemberSlot, MemberValue, Population, is_label};
 use crate::codes;
 use crate::eval::{Evaluator, MAX_ELEMENTS};
-use crate::hir::{DefKind, DefRef, ExprId, Item, MemberId};
-use crate::names::Name;
+use crate::hir::{DefKind, DefRef, Expr, ExprId, Item, MemberId};
+use crate::names::{Name, own};
 use crate::report::DiagnosticExt as _;
-use crate::value::{Awaited, Data, Origin, Thing, ThingKind, Value};
+use crate::value::{Data, Origin, Thing, ThingKind, Value};
 
 /// Machines that a group may ask for: ten times the largest cluster that Kit was measured with.
 const MAX_COUNT: i64 = 100_000;
@@ -271,58 +271,95 @@ impl<'a> Evaluator<'a> {
         }
         self.state(def).members[index as usize] = MemberSlot::Open;
         let entry = &population.entries[index as usize];
-        let (kind, mut fields) = self.machine_fields(def);
+        let machine = self.group_machine(def);
         let outer = std::mem::replace(&mut self.base, self.stack.len());
         if let Some(env) = &entry.env {
             self.stack.extend(env.iter().cloned());
         }
-        let value = match kind {
-            Some(kind) => self.member_fields(def, kind, entry, &mut fields),
-            None => {
-                let origin = Self::def_origin(def);
-                let error = Value::new(Data::Error, origin);
-                MemberValue { ip: error.clone(), volume: error, overrides: Vec::new() }
-            }
-        };
+        let value = Rc::new(self.member_fields(def, &machine, entry));
         self.stack.truncate(self.base);
         self.base = outer;
-        let value = Rc::new(value);
         self.state(def).members[index as usize] = MemberSlot::Done(value.clone());
         Some(value)
     }
 
-    fn member_fields(&mut self, def: DefRef, kind: DefRef, entry: &Entry<'a>, fields: &mut [Value]) -> MemberValue {
+    fn member_fields(&mut self, def: DefRef, machine: &Value, entry: &Entry<'a>) -> MemberValue {
         let program = self.program;
+        let origin = Self::def_origin(def);
+        let described = match &machine.data {
+            Data::Description(description) => Some(description.def),
+            // What it will be is not known; its type may be.
+            _ => self.checked.group(def).and_then(|info| info.machine),
+        };
+        let Some(kind) = described else {
+            let error = Value::new(Data::Error, origin);
+            return MemberValue { ip: error.clone(), volume: error, overrides: Vec::new() };
+        };
         let schema = program.schema(kind);
-        let marker = Value::new(Data::Missing, Self::def_origin(def));
-        let before: Vec<Value> = std::mem::replace(&mut self.scratch, Vec::new());
-        let mut own = before;
-        own.clear();
-        own.resize(schema.fields.len(), marker);
-        let waits = self.set_fields(def.module, kind, &entry.decl.items, &mut own).err();
-        let mut overrides = Vec::new();
-        for (position, value) in own.iter_mut().enumerate() {
-            if matches!(value.data, Data::Missing) {
-                if let Some(waits) = &waits {
-                    fields[position] = waits.clone();
+        let mut given = std::mem::take(&mut self.scratch);
+        given.clear();
+        given.resize(schema.fields.len(), Value::new(Data::Missing, origin));
+        let waits = self.member_own(def.module, kind, entry, &mut given).err();
+        let mut member = MemberValue {
+            ip: Value::new(Data::None, origin),
+            volume: Value::new(Data::None, origin),
+            overrides: Vec::new(),
+        };
+        for (position, (field, own)) in schema.fields.iter().zip(&mut given).enumerate() {
+            let is_given = !matches!(own.data, Data::Missing);
+            let pinned = match field.name {
+                own::IP => &mut member.ip,
+                own::VOLUME => &mut member.volume,
+                _ => {
+                    if is_given {
+                        member.overrides.push((position, std::mem::replace(own, Value::new(Data::Missing, origin))));
+                    }
+                    continue;
                 }
+            };
+            *pinned = match (&waits, &machine.data) {
+                _ if is_given => own.clone(),
+                (Some(waits), _) => waits.clone(),
+                (None, Data::Description(description)) => description.fields[position].clone(),
+                (None, Data::Awaited(awaited)) => Value::new(Data::Awaited(*awaited), machine.origin),
+                (None, _) => Value::new(Data::Error, machine.origin),
+            };
+        }
+        self.scratch = given;
+        member
+    }
+
+    /// The fields that stand in a member; those that are the same for each round of a `for` are worked out
+    /// once.
+    fn member_own(&mut self, module: u16, kind: DefRef, entry: &Entry<'a>, given: &mut [Value]) -> Result<(), Value> {
+        let items = &entry.decl.items;
+        if entry.env.is_none() || items.iter().any(|item| !matches!(item, Item::Field { .. })) {
+            return self.set_fields(module, kind, items, given);
+        }
+        let schema = self.program.schema(kind);
+        for item in items {
+            let Item::Field { name, value: expr, .. } = item else { continue };
+            let Some(position) = schema.position(*name) else { continue };
+            let field = &schema.fields[position];
+            if field.live {
                 continue;
             }
-            fields[position] = value.clone();
-            let text = program.names.text(schema.fields[position].name);
-            if text != "ip" && text != "volume" {
-                overrides.push((position, value.clone()));
-            }
+            let key = (module, *expr);
+            given[position] = match self.constants.get(&key) {
+                Some(Some(value)) => value.clone(),
+                known => {
+                    let constant = known.is_none() && !reads_variables(self.program, module, *expr);
+                    let is_new = known.is_none();
+                    let value = self.eval(module, *expr);
+                    let value = self.field_value(value, field);
+                    if is_new {
+                        self.constants.insert(key, constant.then(|| value.clone()));
+                    }
+                    value
+                }
+            };
         }
-        self.scratch = own;
-        let field = |wanted: &str| {
-            let found = schema.fields.iter().position(|field| program.names.text(field.name) == wanted);
-            match found.and_then(|position| fields.get(position)) {
-                Some(value) => value.clone(),
-                None => Value::new(Data::None, Self::def_origin(def)),
-            }
-        };
-        MemberValue { ip: field("ip"), volume: field("volume"), overrides }
+        Ok(())
     }
 
     /// A field of a group or of what is in it.
@@ -462,5 +499,39 @@ impl<'a> Evaluator<'a> {
     pub(super) fn group_error(&mut self, def: DefRef, message: String, help: &str) {
         let span = self.program.def_span(def);
         self.report.push(|_| Diagnostic::error(codes::POPULATION, span, message).maybe_help(Some(help.to_owned())));
+    }
+}
+
+/// Whether an expression may depend on a variable around it; one that has variables of its own may as well.
+fn reads_variables(program: &crate::hir::Program, module: u16, expr: ExprId) -> bool {
+    let reads = |expr: &ExprId| reads_variables(program, module, *expr);
+    match program.expr(module, expr) {
+        Expr::Local(_) => true,
+        Expr::Field { base, .. } => reads(base),
+        Expr::Index { base, index } => reads(base) || reads(index),
+        Expr::Unary { operand, .. } => reads(operand),
+        Expr::Binary { left, right, .. } => reads(left) || reads(right),
+        Expr::CallFn { args, .. } => args.iter().any(reads),
+        Expr::CallMethod { base, args, .. } => reads(base) || args.iter().any(reads),
+        Expr::Record(items) | Expr::Construct { items, .. } | Expr::List(items) => {
+            items.iter().any(|item| match item {
+                Item::Field { value, .. } | Item::Element(value) => reads(value),
+                Item::Entry { key, value } => reads(key) || reads(value),
+                _ => true,
+            })
+        }
+        Expr::Error
+        | Expr::None
+        | Expr::Bool(_)
+        | Expr::Int(_)
+        | Expr::Str(_)
+        | Expr::Ip(_)
+        | Expr::Cidr(_)
+        | Expr::Bytes(_)
+        | Expr::Duration(_)
+        | Expr::Percent(_)
+        | Expr::Def(_) => false,
+        // Rarely the same for each round, and never wrong to work out again.
+        Expr::Interpolation(_) | Expr::Meta(..) | Expr::With { .. } | Expr::If { .. } | Expr::Match { .. } => true,
     }
 }

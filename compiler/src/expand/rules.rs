@@ -9,6 +9,7 @@ use super::requires::ReadBy;
 use crate::codes;
 use crate::eval::Evaluator;
 use crate::hir::{DefKind, DefRef, Expr, ExprId, Item};
+use crate::names::own;
 use crate::value::{Awaited, Data, Value};
 
 impl<'a> Evaluator<'a> {
@@ -108,8 +109,7 @@ impl<'a> Evaluator<'a> {
         let machine = self.group_machine(def);
         let program = self.program;
         let schema = program.schema(kind);
-        let position = |wanted: &str| schema.fields.iter().position(|field| program.names.text(field.name) == wanted);
-        let (ip_at, volume_at) = (position("ip"), position("volume"));
+        let (ip_at, volume_at) = (schema.position(own::IP), schema.position(own::VOLUME));
         let (requires, names) = self.requires_of(kind);
         let ReadBy { masks } = self.reads_of(kind);
         // A require that reads nothing of a member's own has one answer for all of them.
@@ -122,10 +122,10 @@ impl<'a> Evaluator<'a> {
             self.member_ip_known(def, index, &member.ip);
             let outer = std::mem::replace(&mut self.base, self.stack.len());
             self.stack.extend_from_slice(&base);
-            let mut own = pinned;
+            let mut given = pinned;
             for (position, value) in &member.overrides {
                 self.stack[self.base + position] = value.clone();
-                own |= bit(*position);
+                given |= bit(*position);
             }
             if let Some(position) = ip_at {
                 self.stack[self.base + position] = member.ip.clone();
@@ -143,7 +143,7 @@ impl<'a> Evaluator<'a> {
                 self.nothing_missing(&fields, kind, machine.origin, self.becomes(def, &machine));
             }
             for (at, item) in requires.iter().enumerate() {
-                let shared = masks.get(at).is_some_and(|mask| mask & own == 0);
+                let shared = masks.get(at).is_some_and(|mask| mask & given == 0);
                 if shared && std::mem::replace(&mut answered[at], true) {
                     continue;
                 }

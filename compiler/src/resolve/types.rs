@@ -199,7 +199,7 @@ impl Resolver<'_> {
         let default = field.default().map(|value| ExprRef { module: self.module, expr: self.expr(&value) });
         self.scope = outer;
         let refinement = field.refinement().map(|refinement| self.refinement(&refinement));
-        fields.push(FieldTy { name, ty, default, refinement, live: field.is_live(), module: self.module, span });
+        fields.push(FieldTy { name, ty, default, refinement, live: field.is_live(), span });
     }
 
     /// The fields and requires of an extern; the requires see the fields, those of a role also its group.
