@@ -7,7 +7,7 @@ mod world;
 use std::time::Instant;
 
 use kit_model::{Action, Address, Wave};
-use kit_sim::{Hurt, SimSettings};
+use kit_sim::{Hurt, SimFile, SimSettings};
 use world::{World, member};
 
 fn main() {
@@ -15,6 +15,7 @@ fn main() {
     let mut text = String::new();
     many_workers(workers, &mut text);
     small_cluster(&mut text);
+    file(&mut text);
     #[allow(clippy::print_stdout, reason = "the result of this program")]
     {
         print!("{text}");
@@ -78,6 +79,27 @@ fn many_workers(workers: u32, text: &mut String) {
         "{workers} workers: rendering {rendered:?}, delivering {delivered:?}, starting and joining {joined:?}; \
          a listing {listed:?}, the nodes {seen:?}\n"
     ));
+}
+
+fn file(text: &mut String) {
+    let world = World::formed(SimSettings::default(), 3);
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = SimFile::open(directory.path(), world.cloud.settings().clone(), 1).expect("a fresh file");
+    file.with(|cloud| *cloud = world.cloud).expect("written");
+    let bytes = std::fs::metadata(file.path()).expect("there").len();
+    let looks = 2_000_u32;
+    let begun = Instant::now();
+    for _ in 0..looks {
+        let _seen = file.beside(member(1)).boot_id().expect("readable");
+    }
+    let looked = begun.elapsed() / looks;
+    let begun = Instant::now();
+    for number in 0..looks {
+        let cluster = format!("c{number}");
+        file.with(|cloud| cloud.claim_anchor(&cluster, "a".into(), cloud.now_ms())).expect("written");
+    }
+    let written = begun.elapsed() / looks;
+    text.push_str(&format!("a file of {bytes} bytes: a look {looked:?}, a change {written:?}\n"));
 }
 
 fn small_cluster(text: &mut String) {

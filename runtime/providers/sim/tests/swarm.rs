@@ -327,3 +327,28 @@ fn old_revisions_are_taken_away_unless_the_head_names_them() {
     assert!(kept.contains(&"sha256:29".into()));
     assert_eq!(kept.len(), 10);
 }
+
+#[test]
+fn a_newcomer_whose_engine_failed_joins_once_it_runs_again() {
+    let mut world = World::formed(exact(), 3);
+    let request = world.worker(1, 60);
+    world.call("workers.1", Action::CreateMachine(request.into()));
+    world.pass(10_000);
+    world.hurt(Hurt::FailDocker("workers.1".into()));
+    world.journal(&"workers.1".into(), 60);
+    world.pass(MINUTE);
+    assert_eq!(world.nodes().len(), 3);
+    world.hurt(Hurt::StartDocker("workers.1".into()));
+    world.pass(10_000);
+    assert_eq!(world.ready(), 4);
+}
+
+#[test]
+fn an_engine_that_refused_a_disk_is_not_started_by_hand() {
+    let mut world = World::formed(exact(), 3);
+    let number = if world.leader() == 2 { 3 } else { 2 };
+    world.hurt(Hurt::LoseVolume(member(number)));
+    world.hurt(Hurt::StartDocker(member(number)));
+    assert!(world.cloud.start_engine(&member(number), world.now).is_ok());
+    assert!(matches!(world.cloud.leadership(&member(number), world.now), Leadership::Unknown(_)));
+}

@@ -77,6 +77,11 @@ impl SimCloud {
     pub(crate) fn settle(&mut self, key: Key) {
         self.touch();
         let Some(machine) = self.machines.get(&key) else { return };
+        if machine.engine_runs() && self.swarm.as_ref().is_some_and(|swarm| swarm.waiting.contains(&key)) {
+            let join = self.takes(self.settings.join_ms);
+            self.at(join, Timer::Join(key));
+        }
+        let Some(machine) = self.machines.get(&key) else { return };
         let Some(node) = machine.node else { return };
         let (runs, island) = (machine.engine_runs() && machine.broken.is_none(), machine.island);
         self.set_link(node, runs, island);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kit_model::{Address, Availability, BootFinding, Generation, Head, NewcomerReason, NodeRole, NodeState};
+use kit_model::{Availability, BootFinding, NewcomerReason, NodeRole, NodeState};
 
 use super::{Entry, Link, Swarm};
 use crate::cloud::{SimCloud, Timer};
@@ -160,7 +160,8 @@ impl SimCloud {
             return;
         }
         let Some(head) = &swarm.head else { return };
-        let begun = ticket_of(&head.value, &address, generation);
+        let intent = head.value.intent(&address).filter(|intent| intent.generation == generation);
+        let begun = intent.map(|intent| intent.begun_wall_ms);
         if begun.is_none_or(|begun_ms| now > begun_ms.saturating_add(ticket_ms)) {
             return;
         }
@@ -295,17 +296,4 @@ impl SimCloud {
         }
         self.touch();
     }
-}
-
-/// When the intent to make `address` in this generation was committed, if the journal has it.
-fn ticket_of(head: &Head, address: &Address, generation: Generation) -> Option<u64> {
-    if let Some(operation) = head.operations.get(address) {
-        return (operation.generation == generation).then_some(operation.begun_wall_ms);
-    }
-    let slot = address.slot()?;
-    head.waves
-        .iter()
-        .filter(|wave| wave.generation == generation && wave.group == address.group())
-        .find(|wave| wave.slots.iter().any(|(first, last)| (*first..=*last).contains(&slot)))
-        .map(|wave| wave.begun_wall_ms)
 }

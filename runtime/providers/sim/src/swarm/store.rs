@@ -216,7 +216,7 @@ impl SimCloud {
 impl Swarm {
     /// Takes away the oldest revisions that the head does not name, as long as there are more than enough.
     fn prune(&mut self, now_ms: u64) {
-        let named: BTreeSet<&RevisionId> = self.head.as_ref().map(|head| named_by(&head.value)).unwrap_or_default();
+        let named: BTreeSet<&RevisionId> = self.head.iter().flat_map(|head| head.value.revisions()).collect();
         let mut old: Vec<(u64, RevisionId)> = self
             .revisions
             .iter()
@@ -229,16 +229,6 @@ impl Swarm {
             self.revisions.remove(&id);
         }
     }
-}
-
-/// Every revision that a head refers to.
-fn named_by(head: &Head) -> BTreeSet<&RevisionId> {
-    std::iter::once(&head.revision)
-        .chain(&head.history)
-        .chain(head.last_good.values())
-        .chain(head.operations.values().map(|operation| &operation.revision))
-        .chain(head.waves.iter().map(|wave| &wave.revision))
-        .collect()
 }
 
 /// Revisions are text almost always: as such they are a quarter of the size of a list of numbers.
