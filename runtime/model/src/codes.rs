@@ -74,6 +74,7 @@ pages! {
     "KIT7049": "a node is giving up its vote",
     "KIT7050": "the group is being filled",
     "KIT7051": "the provider does not say what state a volume is in",
+    "KIT7052": "its turn comes later",
 }
 
 #[cfg(test)]

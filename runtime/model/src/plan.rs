@@ -115,6 +115,7 @@ pub enum Reason {
     Demoting { node: NodeId },
     Filling { whole: u32, of: u32 },
     VolumeUnknown { volume: VolumeId },
+    TakesTurns { after: Address },
 }
 
 impl Reason {
@@ -173,6 +174,7 @@ impl Reason {
             Self::Demoting { .. } => "KIT7049",
             Self::Filling { .. } => "KIT7050",
             Self::VolumeUnknown { .. } => "KIT7051",
+            Self::TakesTurns { .. } => "KIT7052",
         }
     }
 }
@@ -286,6 +288,7 @@ impl fmt::Display for Reason {
             Self::NodeUnknown { node } => write!(f, "the Swarm does not say whether its node {node} answers"),
             Self::Demoting { node } => write!(f, "its node {node} is giving up its vote"),
             Self::Filling { whole, of } => write!(f, "{whole} of {of} are up; the rest is being made"),
+            Self::TakesTurns { after } => write!(f, "one manager at a time: its turn comes after {after}"),
             Self::VolumeUnknown { volume } => write!(f, "the provider does not say what state volume {volume} is in"),
         }
     }

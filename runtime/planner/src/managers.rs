@@ -91,7 +91,7 @@ impl<'s> Round<'s> {
             .or_else(|| outdated.first());
         let Some(next) = next else { return };
         for other in outdated.iter().filter(|other| other.address != next.address) {
-            self.block(Some(&other.address), Reason::AnotherDisrupted { address: next.address.clone() });
+            self.block(Some(&other.address), Reason::TakesTurns { after: next.address.clone() });
         }
         if next.address == *scene.me && !planted(Bug::OwnMachineDestroyed) {
             self.pass_on(next);
@@ -194,10 +194,21 @@ impl<'s> Round<'s> {
             if *address == it.address || !self.is_voter(address) {
                 continue;
             }
-            let idle =
-                matches!(operation.kind, OperationKind::Roll | OperationKind::Retire) && operation.condemned.is_empty();
+            // One that has taken nothing down yet, and whose member still serves, waits for the others.
+            let serves = scene.memory.whole_for(address, scene.now).is_some_and(|ms| ms >= scene.policy.stable_ms);
+            let idle = matches!(operation.kind, OperationKind::Roll | OperationKind::Retire)
+                && operation.condemned.is_empty()
+                && serves;
             let first = own.is_none_or(|own| (operation.generation, address) < own);
             if !idle && first {
+                return Err(Reason::AnotherDisrupted { address: address.clone() });
+            }
+        }
+        // What was given up is still down: a person sees to it first.
+        for (address, failures) in &self.draft.head().failures {
+            let frozen = failures.count >= scene.policy.max_failures;
+            let whole = scene.memory.whole_for(address, scene.now).is_some();
+            if frozen && !whole && *address != it.address && self.is_voter(address) {
                 return Err(Reason::AnotherDisrupted { address: address.clone() });
             }
         }
@@ -234,6 +245,9 @@ impl<'s> Round<'s> {
         let Some(group) = scene.spec.leader_group() else { return Ok(()) };
         for other in group.members.iter().filter(|other| **other != it.address) {
             match scene.memory.whole_for(other, scene.now) {
+                None if is_whole(scene.spec, other, scene.survey.sight(other)) => {
+                    return Err(Reason::Stabilizing { left_ms: scene.policy.stable_ms });
+                }
                 None => return Err(Reason::AnotherDisrupted { address: other.clone() }),
                 Some(whole) if whole < scene.policy.stable_ms && !planted(Bug::NoStabilityWait) => {
                     return Err(Reason::Stabilizing { left_ms: scene.policy.stable_ms - whole });

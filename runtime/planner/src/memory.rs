@@ -36,6 +36,8 @@ pub struct Memory {
     attempts: BTreeMap<Address, Attempt>,
     /// Addresses whose creating call may still take effect.
     unknown: BTreeMap<Address, u64>,
+    /// Members whose reboot this holder sent, and since when the answer is in hand.
+    reboots: BTreeMap<Address, u64>,
     /// What machines found when they booted.
     findings: BTreeMap<Address, BootFinding>,
     /// Until when the provider asked for quiet, and how often it did in a row.
@@ -100,6 +102,7 @@ impl Memory {
             refused: before.refused.clone(),
             unknown: before.unknown.clone(),
             attempts: before.attempts.clone(),
+            reboots: before.reboots.clone(),
             ..Self::default()
         };
         let mut walk = Walk::default();
@@ -266,10 +269,16 @@ impl Memory {
             why: format!("\"{}\" was sent and shows no effect yet", call.action.verb()),
         };
         self.attempts.insert(call.address.clone(), attempt);
+        if matches!(call.action, kit_model::Action::RebootMachine { .. }) {
+            self.reboots.remove(&call.address);
+        }
     }
 
     /// Notes what became of a call.
     pub fn answered(&mut self, call: &Call, outcome: &Outcome, now: Now, policy: &Policy) {
+        if matches!(call.action, kit_model::Action::RebootMachine { .. }) && !matches!(outcome, Outcome::Unknown(_)) {
+            self.reboots.insert(call.address.clone(), now.boot_ms);
+        }
         let Some(attempt) = self.attempts.get_mut(&call.address) else { return };
         let count = attempt.count;
         let creates = matches!(
@@ -402,6 +411,16 @@ impl Memory {
             return 0;
         }
         let since = self.unknown.get(address).copied().unwrap_or(self.began_ms).max(self.began_ms);
+        policy.settle_ms.saturating_sub(now.since(since))
+    }
+
+    /// How long a reboot of `address` may still arrive. One that another holder sent is unknown from when this
+    /// memory began.
+    pub(crate) fn reboot_left(&self, address: &Address, now: Now, policy: &Policy) -> u64 {
+        if self.reboots.contains_key(address) {
+            return 0;
+        }
+        let since = self.operations.get(address).map_or(self.began_ms, |(_, since)| *since);
         policy.settle_ms.saturating_sub(now.since(since))
     }
 

@@ -11,7 +11,6 @@ use kit_model::{
 };
 
 use crate::bugs::{Bug, planted};
-use crate::majority::majority;
 use crate::request::{machine_request, unseeded};
 
 /// What a destruction still has to do.
@@ -139,8 +138,9 @@ fn seed_step(plan: &mut Plan, spec: &Spec, uid: &ClusterUid, inventory: &Invento
     make(plan, spec, uid, inventory, seed, Generation(0), token, why);
 }
 
-/// Brings back managers where none runs: what is stopped is started, what is gone is made at its own IP with
-/// its own volume. Only as many as a majority needs: then the Swarm has a leader, and the leader does the rest.
+/// Brings back managers where none runs, or too few of those that run know the Swarm any more: what is stopped is
+/// started, what is gone is made at its own IP with its own volume. All of them, for a machine that runs may have
+/// lost its state.
 ///
 /// `absent` names members whose machines are missing from two complete listings a minute apart.
 #[must_use]
@@ -155,22 +155,16 @@ pub fn recover(spec: &Spec, uid: &ClusterUid, inventory: &Inventory, absent: &BT
         return plan;
     }
     let Some(group) = spec.leader_group() else { return plan };
-    let needed = majority(group.count) as usize;
-    let mut on_the_way = 0;
     let members: Vec<&MemberSpec> = group.members.iter().filter_map(|address| spec.members.get(address)).collect();
-    // What is there already first: it may be enough.
+    // What is there already first.
     let (there, gone): (Vec<_>, Vec<_>) =
         members.into_iter().partition(|member| Machines::of(inventory, &member.address).live.is_some());
     for member in there {
         if let Some(machine) = Machines::of(inventory, &member.address).live {
             keep_up(&mut plan, inventory, member, machine);
-            on_the_way += usize::from(!matches!(machine.state, MachineState::ShuttingDown));
         }
     }
     for member in gone {
-        if on_the_way >= needed {
-            break;
-        }
         let machines = Machines::of(inventory, &member.address);
         let Some(volume) = inventory.volume_of(&member.address).filter(|volume| volume.formed) else {
             wait(&mut plan, Some(&member.address), Reason::VolumeGone);
@@ -197,7 +191,6 @@ pub fn recover(spec: &Spec, uid: &ClusterUid, inventory: &Inventory, absent: &BT
         };
         let token = Token::of_rescue(uid, &member.address, &dead);
         make(&mut plan, spec, uid, inventory, member, generation, token, why);
-        on_the_way += 1;
     }
     plan
 }

@@ -114,6 +114,8 @@ pub fn plan(
         .volumes
         .iter()
         .any(|volume| volume.formed && spec.leader.as_deref() == Some(volume.marks.address.group()));
+    // A cluster with several voters was formed, whatever became of the volume that first bore the mark.
+    let formed = formed || swarm.nodes.iter().filter(|node| node.manager.is_some()).count() > 1;
     let unready = spec.resources.iter().find(|resource| !is_ready(inventory, resource)).map(|r| r.address.clone());
     let scene = Scene {
         specs,

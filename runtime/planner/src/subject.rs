@@ -248,14 +248,13 @@ impl<'s> Round<'s> {
             &ips
         };
         let request = render(uid, spec, group, member, address, operation.generation, token, manager_ips);
-        if !self.reproduces_wave(address, spec, group, manager_ips) {
+        let same = match &operation.request {
+            Some(journaled) => *journaled == request.request,
+            None => self.reproduces_wave(address, spec, group, manager_ips),
+        };
+        if !same {
             self.block(Some(address), Reason::CannotReproduce);
-            return;
-        }
-        if let Some(journaled) = &operation.request
-            && *journaled != request.request
-        {
-            self.block(Some(address), Reason::CannotReproduce);
+            self.renounce(it, operation);
             return;
         }
         let hash = request.request.clone();
@@ -271,6 +270,18 @@ impl<'s> Round<'s> {
             && let Some(journaled) = self.draft.operation(address, None)
         {
             journaled.request = Some(hash);
+        }
+    }
+
+    /// What cannot be rendered as it was journaled is begun anew, once what was sent can no longer take effect.
+    fn renounce(&mut self, it: &Subject<'s>, operation: &Operation) {
+        let scene = self.scene;
+        if scene.memory.unknown_left(&it.address, scene.now, scene.policy) > 0 {
+            return;
+        }
+        let revision = self.repair_revision(it.group, None).clone();
+        if let Err(reason) = self.draft.begin(&it.address, operation.kind, &revision, 0, scene.policy) {
+            self.block(Some(&it.address), reason);
         }
     }
 
@@ -624,7 +635,8 @@ impl<'s> Round<'s> {
             return;
         }
         if address == scene.me && !planted(Bug::OwnMachineDestroyed) {
-            self.block(Some(address), Reason::Joining { machine: machine.id.clone() });
+            // It leads, and its own node does not answer: another must lead to mend it.
+            self.pass_on(it);
             return;
         }
         if self.is_voter_group(it)
@@ -695,9 +707,9 @@ impl<'s> Round<'s> {
         if self.frozen(address) {
             return;
         }
-        if let Some(machine) = machine {
-            if address == scene.me {
-                self.block(Some(address), Reason::Joining { machine: machine.id.clone() });
+        if machine.is_some() {
+            if address == scene.me && !planted(Bug::OwnMachineDestroyed) {
+                self.pass_on(it);
                 return;
             }
             if self.is_voter_group(it)
@@ -787,6 +799,14 @@ impl<'s> Round<'s> {
             }
         }
         let Some(operation) = operation else { return };
+        if operation.rebooted {
+            // A reboot that may still arrive must find its operation open.
+            let left_ms = scene.memory.reboot_left(address, scene.now, scene.policy);
+            if left_ms > 0 {
+                self.block(Some(address), Reason::OutcomeUnknown { what: "reboot machine".to_owned(), left_ms });
+                return;
+            }
+        }
         let patient =
             self.is_voter_group(it) && operation.kind != OperationKind::Create || operation.kind == OperationKind::Roll;
         if patient && !planted(Bug::NoStabilityWait) {
