@@ -29,6 +29,9 @@ pub(crate) const MAX_DEPENDENCY_DEPTH: u32 = 250;
 pub(crate) struct Checked {
     /// By module and expression: wrong, and reported; evaluation stays silent about it.
     wrong: Vec<Vec<bool>>,
+    /// Fields of extern types that a misspelt one was probably meant to be: that they are missing too is
+    /// no second mistake.
+    misspelt: Vec<(DefRef, Name)>,
     /// Groups by definition.
     groups: IndexMap<DefRef, Rc<GroupInfo>>,
 }
@@ -36,6 +39,10 @@ pub(crate) struct Checked {
 impl Checked {
     pub(crate) fn is_wrong(&self, module: u16, expr: ExprId) -> bool {
         self.wrong[module as usize][expr.0 as usize]
+    }
+
+    pub(crate) fn is_misspelt(&self, def: DefRef, field: Name) -> bool {
+        self.misspelt.contains(&(def, field))
     }
 
     pub(crate) fn group(&self, def: DefRef) -> Option<&Rc<GroupInfo>> {
@@ -97,6 +104,8 @@ pub(crate) struct Checker<'a> {
     base: usize,
     /// Paths known not to be `none` here.
     present: Vec<(u16, ExprId)>,
+    /// Groups whose machine is being worked out.
+    open_groups: Vec<DefRef>,
     /// Volumes that were given to members, and where.
     paired: Vec<(ExprId, Span)>,
     depth: u32,
@@ -106,7 +115,7 @@ impl<'a> Checker<'a> {
     pub(crate) fn new(program: &'a Program, report: &'a mut Report) -> Self {
         let states = program.modules.iter().map(|module| vec![State::New; module.defs.len()]).collect();
         let wrong = program.modules.iter().map(|module| vec![false; module.exprs.len()]).collect();
-        let checked = Checked { wrong, groups: IndexMap::new() };
+        let checked = Checked { wrong, misspelt: Vec::new(), groups: IndexMap::new() };
         Self {
             program,
             report,
@@ -115,6 +124,7 @@ impl<'a> Checker<'a> {
             locals: Vec::new(),
             base: 0,
             present: Vec::new(),
+            open_groups: Vec::new(),
             paired: Vec::new(),
             depth: 0,
         }

@@ -158,7 +158,11 @@ impl<'a> Evaluator<'a> {
                 .items
                 .iter()
                 .any(|item| matches!(item, Item::Field { name, .. } if program.names.text(*name) == field));
-            if !given {
+            // A field that the cluster does not have was reported, and may have been meant for this one.
+            let misspelt = cluster.items.iter().any(|item| {
+                matches!(item, Item::Field { name, .. } if !matches!(program.names.text(*name), "name" | "provider" | "leader"))
+            });
+            if !given && !misspelt {
                 self.report.push(|_| {
                     Diagnostic::error(
                         codes::MISSING_FIELD,

@@ -110,6 +110,13 @@ impl<'l, 'a> Lowering<'l, 'a> {
     /// A value for the graph; its parts remember where they came from.
     fn value(&mut self, at: &str, value: &Value) -> GraphValue {
         let program = self.evaluator.program;
+        if let Some(open) = value.first_unsettled() {
+            // Whatever is wrong was reported before; this is the last guard that no hole gets into a graph.
+            let span = self.evaluator.origin_span(open.origin);
+            let message = || format!("`{at}` could not be worked out from this");
+            self.evaluator.report.error(codes::NEEDED_EARLIER, span, message);
+            return GraphValue::Null;
+        }
         match &value.data {
             Data::Record(fields) => {
                 for (name, field) in fields.iter() {

@@ -40,6 +40,14 @@ impl Report {
         self.push(|_| Diagnostic::error(code, span, message()));
     }
 
+    /// The candidate nearest to a name that was written, for those who want to know before they report.
+    pub(crate) fn nearest<'c>(&mut self, text: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+        if self.sink.is_full() {
+            return None;
+        }
+        Suggester { comparisons: &mut self.comparisons }.nearest(text, candidates)
+    }
+
     pub(crate) fn extend(&mut self, diagnostics: impl IntoIterator<Item = Diagnostic>) {
         self.sink.extend(diagnostics);
     }

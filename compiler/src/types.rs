@@ -212,7 +212,7 @@ impl Program {
             }
             // Two literals differ or not; the answer may be dull, but the question makes sense.
             (Ty::Lit(_), _) | (_, Ty::Lit(_)) => {
-                let (a, b) = (widen(a), widen(b));
+                let (a, b) = (base(a), base(b));
                 a == b
             }
             (Ty::List(x), Ty::List(y)) | (Ty::Map(x), Ty::Map(y)) => self.comparable(x, y),
@@ -318,6 +318,17 @@ impl Program {
         out.push('<');
         self.write_type(inner, out);
         out.push('>');
+    }
+}
+
+/// The one type that all values of a type belong to, where literals have made a union of it.
+pub(crate) fn base(ty: &Ty) -> Ty {
+    match ty {
+        Ty::Union(alternatives) => match alternatives.split_first() {
+            Some((first, rest)) if rest.iter().all(|one| base(one) == base(first)) => base(first),
+            _ => ty.clone(),
+        },
+        other => widen(other),
     }
 }
 

@@ -181,7 +181,11 @@ impl Value {
             Data::List(items) => items.iter().find_map(Value::first_unsettled),
             Data::Map(entries) => entries.values().find_map(Value::first_unsettled),
             Data::Record(fields) => fields.iter().find_map(|(_, value)| value.first_unsettled()),
-            Data::Description(description) => description.fields.iter().find_map(Value::first_unsettled),
+            // What a description lacks is for whoever makes a thing of it to say; live fields always are.
+            Data::Description(description) => {
+                let given = description.fields.iter().filter(|field| !matches!(field.data, Data::Missing));
+                given.filter_map(Value::first_unsettled).next()
+            }
             Data::Opaque(opaque) => match &**opaque {
                 Opaque::Concat(parts) => parts.iter().find_map(Value::first_unsettled),
                 _ => None,

@@ -8,13 +8,33 @@ use super::expressions::with_article;
 use super::{Checker, Place};
 use crate::codes;
 use crate::hir::{DefRef, Expr, ExprId, ForItem, Item};
+use crate::names::Name;
 use crate::types::{FieldTy, RecordTy, Ty, widen};
 
 impl Checker<'_> {
     /// The fields of a description. What is missing shows later: a member may complete its group's machine.
     pub(super) fn description_fields(&mut self, module: u16, items: &[Item], def: DefRef) {
         let program = self.program;
-        self.fields(module, items, program.schema(def), &with_article(&program.path_of(def)));
+        let schema = program.schema(def);
+        self.fields(module, items, schema, &with_article(&program.path_of(def)));
+        for meant in self.misspelt(items, schema) {
+            self.checked.misspelt.push((def, meant));
+        }
+    }
+
+    /// The fields that unknown ones were probably meant to be.
+    pub(super) fn misspelt(&mut self, items: &[Item], record: &RecordTy) -> Vec<Name> {
+        let program = self.program;
+        let mut meant = Vec::new();
+        for item in items {
+            let Item::Field { name, .. } = item else { continue };
+            if record.field(*name).is_none() {
+                let known = record.fields.iter().map(|field| program.names.text(field.name));
+                let near = self.report.nearest(program.names.text(*name), known);
+                meant.extend(near.and_then(|near| program.names.find(near)));
+            }
+        }
+        meant
     }
 
     /// The fields of a record that has to be whole.
@@ -22,10 +42,11 @@ impl Checker<'_> {
         self.fields(module, items, record, "this record");
         let program = self.program;
         let conditional = items.iter().any(|item| matches!(item, Item::If(_)));
+        let misspelt = self.misspelt(items, record);
         let missing: Vec<&FieldTy> = record
             .fields
             .iter()
-            .filter(|field| !field.may_be_absent())
+            .filter(|field| !field.may_be_absent() && !misspelt.contains(&field.name))
             .filter(|field| !items.iter().any(|item| matches!(item, Item::Field { name, .. } if *name == field.name)))
             .collect();
         if missing.is_empty() || conditional {

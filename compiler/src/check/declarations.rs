@@ -8,7 +8,7 @@ use super::expressions::with_article;
 use super::{Checker, GroupInfo, MemberInfo, Place};
 use crate::codes;
 use crate::hir::{Cluster, DefKind, DefRef, Expr, FnParam, Item, MemberId, Output, Refinement, TextSpan};
-use crate::names::Name;
+use crate::names::{Name, own};
 use crate::report::DiagnosticExt as _;
 use crate::types::{FieldTy, RecordTy, Ty, widen};
 
@@ -163,30 +163,20 @@ impl Checker<'_> {
         }
         let program = self.program;
         let DefKind::Group { items, .. } = &program.def(def).kind else { return Rc::default() };
-        // Found again while the machine's type is worked out: nothing is known yet.
-        self.checked.groups.insert(def, Rc::default());
         let mut info = GroupInfo::default();
-        let (ip, volume, machine) =
-            (program.names.find("ip"), program.names.find("volume"), program.names.find("machine"));
+        let mut machine = None;
         for item in items {
             match item {
-                Item::Field { name, value, .. } if Some(*name) == machine => {
-                    let ty = self.infer(def.module, *value);
-                    if let Ty::Desc(of) = program.strip(&ty) {
-                        info.machine = Some(*of);
-                    }
-                    info.machine_has_ip = self.gives(def.module, *value, ip);
-                    info.machine_has_volume = self.gives(def.module, *value, volume);
-                }
+                Item::Field { name, value, .. } if program.names.text(*name) == "machine" => machine = Some(*value),
                 Item::Member(member) => match member.id {
                     MemberId::Name(name) => {
-                        let given = |wanted: Option<Name>| {
+                        let given = |wanted: Name| {
                             member.items.iter().any(|item| {
                                 matches!(item, Item::Field { name, value, .. }
-                                    if Some(*name) == wanted && !matches!(program.expr(def.module, *value), Expr::None))
+                                    if *name == wanted && !matches!(program.expr(def.module, *value), Expr::None))
                             })
                         };
-                        let member = MemberInfo { has_ip: given(ip), has_volume: given(volume) };
+                        let member = MemberInfo { has_ip: given(own::IP), has_volume: given(own::VOLUME) };
                         // The first of a name counts; the second is an error that is reported later.
                         info.members.entry(name).or_insert(member);
                     }
@@ -196,15 +186,36 @@ impl Checker<'_> {
                 _ => {}
             }
         }
+        let Some(machine) = machine else {
+            return self.remember_group(def, info);
+        };
+        info.machine_has_ip = self.gives(def.module, machine, own::IP);
+        info.machine_has_volume = self.gives(def.module, machine, own::VOLUME);
+        // Its members may be asked for while the machine's type is worked out.
+        let members = info.members.clone();
+        let known = GroupInfo { members, has_generated: info.has_generated, ..GroupInfo::default() };
+        self.remember_group(def, known);
+        self.open_groups.push(def);
+        let outer = std::mem::replace(&mut self.base, self.locals.len());
+        let ty = self.infer(def.module, machine);
+        self.base = outer;
+        self.open_groups.pop();
+        if let Ty::Desc(of) = program.strip(&ty) {
+            info.machine = Some(*of);
+        }
+        self.remember_group(def, info)
+    }
+
+    fn remember_group(&mut self, def: DefRef, info: GroupInfo) -> Rc<GroupInfo> {
         let info = Rc::new(info);
         self.checked.groups.insert(def, info.clone());
         info
     }
 
     /// Whether a description, as it is written, gives a field.
-    fn gives(&self, module: u16, expr: crate::hir::ExprId, wanted: Option<Name>) -> bool {
+    fn gives(&self, module: u16, expr: crate::hir::ExprId, wanted: Name) -> bool {
         let given =
-            |items: &[Item]| items.iter().any(|item| matches!(item, Item::Field { name, .. } if Some(*name) == wanted));
+            |items: &[Item]| items.iter().any(|item| matches!(item, Item::Field { name, .. } if *name == wanted));
         match self.expr(module, expr) {
             Expr::Construct { items, .. } => given(items),
             Expr::With { base, items } => given(items) || self.gives(module, *base, wanted),

@@ -9,7 +9,7 @@ use crate::codes;
 use crate::hir::{Arm, BinaryOp, DefKind, DefRef, Expr, ExprId, FnParam, MetaKind, Piece, UnaryOp};
 use crate::names::Name;
 use crate::report::{DiagnosticExt as _, listed};
-use crate::types::{FieldTy, Lit, RecordTy, Ty, widen};
+use crate::types::{FieldTy, Lit, RecordTy, Ty, base as base_of, widen};
 
 impl Checker<'_> {
     /// The type of an expression, found from inside.
@@ -226,7 +226,7 @@ impl Checker<'_> {
                 });
                 Ty::Error
             }
-            other => match attribute(other, program.names.text(name)) {
+            other => match attribute(&base_of(other), program.names.text(name)) {
                 Some(ty) => ty,
                 None => {
                     let shown = program.show(&widen(other));
@@ -303,6 +303,14 @@ impl Checker<'_> {
         let program = self.program;
         let info = self.group_info(def);
         let text = program.names.text(name);
+        if self.open_groups.contains(&def) && text != "id" {
+            let span = self.name_span(module, name, name_start);
+            let group = program.path_of(def);
+            self.report.error(codes::CYCLE, span, || {
+                format!("the machine of `{group}` is defined by the members that are made from it")
+            });
+            return Ty::Error;
+        }
         let Some(machine) = info.machine else {
             return if text == "id" { Ty::Str } else { Ty::Error };
         };

@@ -194,6 +194,9 @@ fn lit_text(lit: &Lit) -> String {
 
 /// How a literal would have to be written to be what is wanted.
 fn literal_hint(literal: &Expr, wanted: &Ty) -> Option<String> {
+    if let Ty::Union(alternatives) = wanted {
+        return alternatives.iter().find_map(|one| literal_hint(literal, one));
+    }
     Some(match (literal, wanted) {
         (Expr::Str(text), Ty::Int) if text.parse::<i64>().is_ok() => format!("write it without quotes: {text}"),
         (Expr::Str(text), Ty::Ip) if text.parse::<std::net::IpAddr>().is_ok() => {

@@ -10,7 +10,7 @@ use crate::codes;
 use crate::hir::{BinaryOp, ExprId, Program};
 use crate::names::Name;
 use crate::report::{DiagnosticExt as _, listed};
-use crate::types::{Lit, Ty, widen};
+use crate::types::{Lit, Ty, base, widen};
 
 /// A method of a built-in type: name, types of the arguments, how many may be left out, type of the result.
 pub(crate) struct Method {
@@ -62,15 +62,15 @@ impl Checker<'_> {
         &mut self,
         module: u16,
         expr: ExprId,
-        base: ExprId,
+        receiver: ExprId,
         name: Name,
         name_start: u32,
         args: &[ExprId],
     ) -> Ty {
-        let base_ty = self.infer(module, base);
+        let receiver_ty = self.infer(module, receiver);
         let program = self.program;
         let text = program.names.text(name);
-        let stripped = program.strip(&base_ty).clone();
+        let stripped = base(program.strip(&receiver_ty));
         if matches!(stripped, Ty::Error) {
             for arg in args {
                 self.infer(module, *arg);
@@ -128,7 +128,7 @@ impl Checker<'_> {
 
     pub(super) fn negate(&mut self, module: u16, operand: ExprId) -> Ty {
         let ty = self.infer(module, operand);
-        match widen(self.program.strip(&ty)) {
+        match base(self.program.strip(&ty)) {
             Ty::Error => Ty::Error,
             Ty::Int => Ty::Int,
             other => {
@@ -159,7 +159,7 @@ impl Checker<'_> {
         }
         let (left_ty, right_ty) = (self.infer(module, left), self.infer(module, right));
         let program = self.program;
-        let (a, b) = (widen(program.strip(&left_ty)), widen(program.strip(&right_ty)));
+        let (a, b) = (base(program.strip(&left_ty)), base(program.strip(&right_ty)));
         let boolean = matches!(op, BinaryOp::Eq | BinaryOp::NotEq | BinaryOp::In)
             || matches!(op, BinaryOp::Less | BinaryOp::LessEq | BinaryOp::Greater | BinaryOp::GreaterEq);
         if matches!(a, Ty::Error) || matches!(b, Ty::Error) {
