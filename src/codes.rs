@@ -26,12 +26,24 @@ codes! {
     BAD_PARAMETERS = "KIT0010", "a TOML file of parameters that cannot be read";
 }
 
-/// The tables of all crates, in the order of their codes.
-const TABLES: &[&[CodeInfo]] = &[CODES, kit_lang::CODES, kit_compiler::CODES];
+/// A code with its page, from whichever crate.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Page {
+    /// The code.
+    pub(crate) code: &'static str,
+    /// What it is, in a few words.
+    pub(crate) title: &'static str,
+    /// The page, in Markdown.
+    pub(crate) page: &'static str,
+}
 
 /// Every code of Kit, in order.
-pub(crate) fn all() -> impl Iterator<Item = &'static CodeInfo> {
-    TABLES.iter().flat_map(|table| table.iter())
+pub(crate) fn all() -> impl Iterator<Item = Page> {
+    let language = [CODES, kit_lang::CODES, kit_compiler::CODES].into_iter().flatten();
+    let language = language.map(|info| Page { code: info.code.as_str(), title: info.title, page: info.page });
+    let reasons = kit_model::REASONS.iter().map(|info| Page { code: info.code, title: info.title, page: info.page });
+    let runtime = kit_runtime::CODES.iter().map(|info| Page { code: info.code, title: info.title, page: info.page });
+    language.chain(reasons).chain(runtime)
 }
 
 #[cfg(test)]
@@ -40,15 +52,18 @@ mod tests {
 
     #[test]
     fn codes_are_unique_and_sorted() {
-        let codes: Vec<&str> = all().map(|info| info.code.as_str()).collect();
+        let codes: Vec<&str> = all().map(|info| info.code).collect();
         assert!(codes.windows(2).all(|pair| pair[0] < pair[1]), "{codes:?}");
+        assert!(codes.len() > 100, "only {} codes: a table is missing", codes.len());
     }
 
     #[test]
-    fn each_page_begins_with_its_code_and_shows_an_example() {
-        for info in CODES {
-            assert!(info.page.starts_with(&format!("# {}\n", info.code)), "{}", info.code);
-            assert!(info.page.contains("```"), "the page of {} shows no example", info.code);
+    fn each_page_begins_with_its_code_and_says_something() {
+        for info in all() {
+            let heading = info.page.lines().next().unwrap_or_default();
+            assert!(heading == format!("# {}: {}", info.code, info.title), "{}: {heading}", info.code);
+            assert!(info.page.len() > heading.len() + 120, "the page of {} says nothing", info.code);
+            assert!(!info.title.is_empty() && !info.title.ends_with('.'), "{}: {}", info.code, info.title);
         }
     }
 }

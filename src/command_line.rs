@@ -48,6 +48,9 @@ pub(crate) enum Command {
     /// Print the graph of a file as JSON
     Compile(crate::compile::Compile),
 
+    /// Draw the graph of a file
+    Graph(crate::graph::Draw),
+
     /// Show what applying a file would do, and why; change nothing
     Plan(crate::plan::Plan),
 

@@ -22,6 +22,7 @@ mod files;
 mod findings;
 mod fmt;
 mod given;
+mod graph;
 mod history;
 mod interrupt;
 mod json_diagnostics;
@@ -68,6 +69,7 @@ fn run(arguments: CommandLine, console: &mut Console) -> Result<Exit, Failure> {
         Command::Check(verb) => verb.run(console),
         Command::Fmt(verb) => verb.run(console),
         Command::Compile(verb) => verb.run(console),
+        Command::Graph(verb) => verb.run(console),
         Command::Plan(verb) => verb.run(console),
         Command::Apply(verb) => verb.run(console),
         Command::Commit(verb) => verb.run(console),
