@@ -209,6 +209,13 @@ impl Records {
         if self.head.as_ref().is_some_and(|old| old.revision != head.revision) {
             self.makes.clear();
         }
+        // A member that is frozen is given up for now: its operation is over.
+        let most = self.policy.max_failures;
+        self.disruptions.retain(|member, disruption| {
+            disruption.ended_ms.is_some()
+                || head.operations.contains_key(member)
+                || head.failures.get(member).is_none_or(|failures| failures.count < most)
+        });
         self.head = Some(head);
     }
 }

@@ -78,8 +78,17 @@ impl<'a> Truth<'a> {
         usize::try_from(self.cloud.live_machine_count()).unwrap_or(usize::MAX)
     }
 
+    /// How many entries the Swarm lists that are to be there. One without a vote and an engine whose generation's
+    /// machine lives may not be removed, and does no harm.
     pub(crate) fn count_nodes(&self) -> usize {
-        self.cloud.node_count()
+        self.cloud
+            .nodes_truly()
+            .filter(|node| {
+                node.votes
+                    || node.machine.is_some()
+                    || !self.cloud.live_machines_at(&node.address).any(|it| it.marks.generation == node.generation)
+            })
+            .count()
     }
 
     pub(crate) fn voters(&self) -> Vec<TrueVoter> {

@@ -1,7 +1,7 @@
 //! What was known before something was done: I10, I17, I19, I22.
 
 use kit_model::{
-    Action, Address, Authority, Head, Inventory, MachineId, MachineState, NodeState, OperationKind, Outcome,
+    Action, Address, Approval, Authority, Head, Inventory, MachineId, MachineState, NodeState, OperationKind, Outcome,
 };
 
 use super::Scene;
@@ -184,6 +184,17 @@ fn judged(scene: &Scene<'_>, old: Option<&Head>, new: &Head, address: &Address) 
     }
     let runs = condemned.is_some_and(|machine| state_in(inventory, machine) == Some(MachineState::Running));
     if !rebooted && !(runs && !operation.rebooted) {
+        return Ok(());
+    }
+    // A person approved that its state is gone, or the provider says that its volume is: that is no judgement
+    // of its health.
+    let approval = Approval::ReplaceVolume(address.clone());
+    let approved = new.approvals.contains(&approval) || old.is_some_and(|old| old.approvals.contains(&approval));
+    let lost = inventory.is_some_and(|inventory| {
+        let pinned = scene.records.specs.get(&new.revision).and_then(|spec| spec.members.get(address));
+        pinned.is_some_and(|member| member.volume.is_some()) && inventory.volume_of(address).is_none()
+    });
+    if approved || lost {
         return Ok(());
     }
     // Only what was down, and long enough after an election, is judged by its health.

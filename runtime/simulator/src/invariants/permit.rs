@@ -117,15 +117,14 @@ fn operator(scene: &Scene<'_>, admission: &Admission, purpose: Purpose, authorit
             )),
             _ => Ok(()),
         },
-        Purpose::Recover => {
-            if !matches!(
-                admission.call.action,
-                Action::StartMachine { .. } | Action::CreateMachine(_) | Action::AttachVolume { .. }
-            ) {
-                return Err("which may only start, create and attach to recover".to_owned());
-            }
-            Ok(())
-        }
+        Purpose::Recover => match admission.call.action {
+            Action::StartMachine { .. }
+            | Action::CreateMachine(_)
+            | Action::AttachVolume { .. }
+            // From a machine that is gone for good: I3 holds that it is.
+            | Action::ForceDetach { .. } => Ok(()),
+            _ => Err("which may only start, create and attach to recover".to_owned()),
+        },
         Purpose::Destroy => {
             let Some(head) = scene.records.head.as_deref() else { return Ok(()) };
             if !head.destroying {
@@ -209,7 +208,8 @@ pub(super) fn i12(scene: &Scene<'_>) -> Result<(), String> {
             admission.call.address
         ));
     }
-    if admission.call.authority == Authority::Rescue {
+    // Whoever rescues or recovers makes a member again without a new generation.
+    if !matches!(admission.call.authority, Authority::Permit(_)) {
         return Ok(());
     }
     if let Action::CreateMachine(made) = &admission.call.action {

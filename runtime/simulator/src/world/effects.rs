@@ -301,7 +301,7 @@ impl World {
         match action {
             Action::CreateMachine(request) => {
                 let key = (request.address.clone(), request.generation);
-                if admission.call.authority != kit_model::Authority::Rescue {
+                if matches!(admission.call.authority, kit_model::Authority::Permit(_)) {
                     self.records.made_under.entry(key).or_insert_with(|| request.token.clone());
                 }
                 let makes = self.records.makes.entry(request.address.clone()).or_default();

@@ -23,6 +23,9 @@ const COMMIT_EVERY_MS: u64 = 3_000;
 const WATCH_EVERY_MS: u64 = 20_000;
 /// How often in a row a person must see the same trouble before doing something about it.
 const SEEN_BEFORE_ACTING: u32 = 3;
+/// How often in a row a person must see a Swarm without a leader before taking it for one that does not come back
+/// by itself: ten minutes, in which managers rescue what they can.
+const SEEN_BEFORE_RECOVERING: u32 = 30;
 /// The way of an operator's call, usually, in milliseconds.
 const CALL_MS: u64 = 120;
 
@@ -52,8 +55,8 @@ pub(crate) struct Operator {
     wishes: VecDeque<Wish>,
     /// What a person saw that only a person can change, and how often in a row.
     troubles: BTreeMap<ResumeWish, u32>,
-    /// How often in a row no manager ran.
-    all_lost: u32,
+    /// How often in a row the Swarm had no leader.
+    leaderless: u32,
     /// What was done about it.
     done: BTreeMap<ResumeWish, u64>,
     recovering: bool,
@@ -73,7 +76,7 @@ impl Operator {
             edition: Edition::FIRST,
             wishes: VecDeque::new(),
             troubles: BTreeMap::new(),
-            all_lost: 0,
+            leaderless: 0,
             done: BTreeMap::new(),
             recovering: false,
             calls: 0,
@@ -309,15 +312,18 @@ impl World {
     }
 
     fn recover_if_all_lost(&mut self) {
-        if self.managers_running() > 0 {
-            self.operator.all_lost = 0;
+        if self.true_leader().is_some() {
+            self.operator.leaderless = 0;
         } else {
-            self.operator.all_lost += 1;
+            self.operator.leaderless += 1;
         }
-        if self.operator.all_lost >= SEEN_BEFORE_ACTING && !self.operator.recovering {
+        let none_runs = self.managers_running() == 0;
+        let patience = if none_runs { SEEN_BEFORE_ACTING } else { SEEN_BEFORE_RECOVERING };
+        if self.operator.leaderless >= patience && !self.operator.recovering {
             self.operator.recovering = true;
             self.timeline.add(self.at_ms, Who::Operator, "recover", None, || {
-                "sees that no manager runs, and types `kitc recover`".to_owned()
+                let seen = if none_runs { "no manager runs" } else { "the Swarm has had no leader for long" };
+                format!("sees that {seen}, and types `kitc recover`")
             });
         }
         if !self.operator.recovering {

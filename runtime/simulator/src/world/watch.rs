@@ -209,7 +209,7 @@ impl World {
         }
         // Machines that run, as the provider counts them, against the voters that there are.
         let members = self.subject.managers().len().max(voters.len());
-        let quorum = self.managers_running() > members / 2;
+        let quorum = self.managers_present() > members / 2;
         match (&mut self.records.no_quorum, quorum, voters.is_empty()) {
             (_, _, true) => {}
             (Some((_, until @ None)), true, _) => *until = Some(at_ms),
@@ -225,9 +225,11 @@ impl World {
             self.records.makes.remove(member);
         }
         let wanted = self.records.head.as_ref().and_then(|head| self.records.specs.get(&head.revision)).cloned();
+        let answering: BTreeSet<&Address> =
+            voters.iter().filter(|voter| voter.healthy).map(|voter| &voter.address).collect();
         for (member, disruption) in &mut self.records.disruptions {
             let gone = wanted.as_ref().is_some_and(|spec| !spec.members.contains_key(member));
-            if disruption.ended_ms.is_none() && (gone || whole.contains(member)) {
+            if disruption.ended_ms.is_none() && (gone || answering.contains(member)) {
                 disruption.ended_ms = Some(at_ms);
             }
         }
@@ -415,6 +417,20 @@ impl World {
         self.cloud.live_machines_at(member).last().is_some_and(|machine| !machine.cloud_cut)
     }
 
+    /// How many machines of managers run with their volumes: present means whole.
+    fn managers_present(&self) -> usize {
+        let truth = Truth::of(&self.cloud, &self.uid);
+        self.subject
+            .managers()
+            .iter()
+            .filter(|member| {
+                truth
+                    .live_machines_of(member)
+                    .any(|machine| machine.state == MachineState::Running && truth.holds_own_volume(&machine))
+            })
+            .count()
+    }
+
     /// How many machines of managers run, as the provider counts.
     pub(super) fn managers_running(&self) -> usize {
         self.subject
@@ -428,9 +444,13 @@ impl World {
 
     /// What waits, as the replica that holds the head says.
     pub(super) fn holder_blocked(&self) -> Vec<Blocked> {
-        let holder = self.records.head.as_ref().and_then(|head| head.holder.as_ref());
-        holder
-            .and_then(|holder| self.replicas.get(&holder.member))
+        // A leader that has nothing to write writes nothing: the head may name a former one.
+        let holder = self.records.head.as_ref().and_then(|head| head.holder.as_ref()).map(|holder| &holder.member);
+        let leader = self.cloud.leader();
+        leader
+            .as_ref()
+            .or(holder)
+            .and_then(|member| self.replicas.get(member))
             .and_then(|replica| replica.running.as_ref())
             .map(|running| running.reconciler.blocked().to_vec())
             .unwrap_or_default()

@@ -55,6 +55,12 @@ impl SimCloud {
         self.node_truth(self.machines.get(&machine_key(machine)?)?.node?)
     }
 
+    /// Every entry of the Swarm's list.
+    pub fn nodes_truly(&self) -> impl Iterator<Item = NodeTruth> {
+        let keys = self.swarm.iter().flat_map(|swarm| swarm.entries.keys());
+        keys.filter_map(|key| self.node_truth(*key))
+    }
+
     fn node_truth(&self, key: Key) -> Option<NodeTruth> {
         let swarm = self.swarm.as_ref()?;
         let entry = swarm.entries.get(&key)?;

@@ -46,7 +46,7 @@ impl SimCloud {
     pub(crate) fn voter_island(&self, node: Key) -> Option<u64> {
         let entry = self.swarm.as_ref()?.entries.get(&node)?;
         let machine = self.machines.get(&entry.machine?)?;
-        machine.engine_runs().then_some(machine.island)
+        (machine.engine_runs() && machine.broken.is_none()).then_some(machine.island)
     }
 
     /// How the machine of `member` stands to the Raft group.
