@@ -54,6 +54,9 @@ pub(crate) fn write(report: &Report, console: &mut Console) -> Result<(), Failur
     let out = console.out();
     let short_of = report.members.iter().filter(|member| !member.whole).count();
     let state = match (report.formed, report.converged, short_of) {
+        _ if report.destroying && report.members.iter().all(|member| member.machines.is_empty()) => {
+            "destroyed; the volumes that are left keep its name".to_owned()
+        }
         _ if report.destroying => "being destroyed".to_owned(),
         _ if report.uid.is_none() => "not there: nobody claimed its name".to_owned(),
         (false, ..) => "not formed yet".to_owned(),

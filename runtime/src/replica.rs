@@ -6,7 +6,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kit_model::{Address, BootId, CommitResult, Effect, Event, Level, Outcome, Policy, ReplicaIdentity, Report};
+use kit_model::{
+    Address, BootId, ClusterUid, CommitResult, Effect, Event, Level, Outcome, Policy, ReplicaIdentity, Report,
+};
 use kit_planner::Reconciler;
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
@@ -113,8 +115,10 @@ impl Replica {
 
     /// The work of one boot of the machine, with a reconciler of its own.
     async fn work(self: Arc<Self>, boot_id: BootId, log: Arc<EventLog>, mut stop: watch::Receiver<bool>) -> BootEnd {
-        let cached = self.state.cached_head();
         let told = self.surroundings.host.boot_document().await;
+        // A head of another cluster that once had this name and this directory is nothing to go by.
+        let ours = |uid: &ClusterUid| told.as_ref().is_none_or(|told| told.uid == *uid);
+        let cached = self.state.cached_head().filter(|head| ours(&head.value.uid));
         let uid = told.as_ref().map(|told| &told.uid).or(cached.as_ref().map(|head| &head.value.uid)).cloned();
         let executor = Arc::new(Executor::new(
             self.surroundings.clone(),

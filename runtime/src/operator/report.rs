@@ -155,7 +155,8 @@ impl Operator {
     }
 
     fn report_of(&self, view: &ClusterView, spec: Option<&Spec>) -> Report {
-        let head = view.head.as_ref().map(|head| &head.value);
+        let last_seen = view.cached.as_ref().map(|(head, _)| head);
+        let head = view.head.as_ref().or(last_seen).map(|head| &head.value);
         let cached = view.cached.as_ref().map(|(_, spec)| &**spec);
         let spec = view.committed().map(AsRef::as_ref).or(cached).or(spec);
         let waits = waits_of(view, head);

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kit_model::{Address, Anchor, Head, Inventory, Leadership, Now, Spec, SpecStore as _, SwarmView, Versioned};
+use kit_model::{
+    Address, Anchor, ClusterUid, Head, Inventory, Leadership, Now, Spec, SpecStore as _, SwarmView, Versioned,
+};
 use kit_planner::Specs;
 use tokio::time::timeout;
 
@@ -110,7 +112,7 @@ impl Operator {
                 replicas.insert(member.clone(), shown);
             }
         }
-        let head_is_missing = head.is_none();
+        let cached = if head.is_none() { self.cached(&claimed.uid).await } else { None };
         let holder = head.as_ref().and_then(|head| head.value.holder.as_ref());
         let memory = holder
             .and_then(|holder| memory_in(&self.site.member_directory(&holder.member)).ok().flatten())
@@ -124,18 +126,20 @@ impl Operator {
             head,
             swarm,
             specs,
-            cached: if head_is_missing { self.cached().await } else { None },
+            cached,
             replicas,
             memory,
         })
     }
 
     /// The latest head in the caches of the replicas on this machine.
-    async fn cached(&self) -> Option<(Versioned<Head>, Arc<Spec>)> {
+    async fn cached(&self, uid: &ClusterUid) -> Option<(Versioned<Head>, Arc<Spec>)> {
         let entries = std::fs::read_dir(self.site.directory().join("members")).ok()?;
         let states = entries.flatten().filter_map(|entry| StateDirectory::open(entry.path()).ok());
         let (head, state) = states
             .filter_map(|state| Some((state.cached_head()?, state)))
+            // The name may have been another cluster's before.
+            .filter(|(head, _)| head.value.uid == *uid)
             .max_by_key(|(head, _)| (head.value.epoch, head.version))?;
         let bytes = state.revisions().revision(&head.value.revision).await.ok()?;
         let spec = spec_of(&bytes, &head.value.revision).ok()?;
