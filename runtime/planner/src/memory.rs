@@ -22,6 +22,8 @@ pub struct Memory {
     /// Members that are whole, and since when: those of the group that leads, and those with an open operation
     /// or counted failures.
     whole: BTreeMap<Address, u64>,
+    /// The machine that a watched member was last whole with.
+    served: BTreeMap<Address, MachineId>,
     /// Addresses without a live machine in the listings.
     absent: BTreeMap<Address, Absence>,
     /// Members without a volume in the listings.
@@ -103,6 +105,7 @@ impl Memory {
             unknown: before.unknown.clone(),
             attempts: before.attempts.clone(),
             reboots: before.reboots.clone(),
+            served: before.served.clone(),
             ..Self::default()
         };
         let mut walk = Walk::default();
@@ -234,6 +237,11 @@ impl Memory {
         if is_whole(spec, address, sight) {
             let since = before.whole.get(address).copied().unwrap_or(now.boot_ms);
             self.whole.insert(address.clone(), since);
+            if let Some(machine) = sight.live().next()
+                && self.served.get(address) != Some(&machine.id)
+            {
+                self.served.insert(address.clone(), machine.id.clone());
+            }
         }
     }
 
@@ -377,6 +385,11 @@ impl Memory {
 
     pub(crate) fn whole_for(&self, address: &Address, now: Now) -> Option<u64> {
         self.whole.get(address).map(|since| now.since(*since))
+    }
+
+    /// Whether this holder saw the member whole with this machine.
+    pub(crate) fn has_served(&self, address: &Address, machine: &MachineId) -> bool {
+        self.served.get(address) == Some(machine)
     }
 
     pub(crate) fn down_for(&self, address: &Address, now: Now) -> Option<u64> {

@@ -332,7 +332,7 @@ impl<'s> Round<'s> {
                 self.create_volume(it, operation);
                 false
             }
-            Some(volume) if renewed && volume.formed && volume.marks.generation < operation.generation => {
+            Some(volume) if renewed && volume.marks.generation < operation.generation => {
                 if !self.clear_entries(it) {
                     return false;
                 }
@@ -345,7 +345,13 @@ impl<'s> Round<'s> {
                 false
             }
             Some(volume) => match &volume.state {
-                VolumeState::Available => true,
+                VolumeState::Available => {
+                    if renewed {
+                        // It has begun anew: what was allowed is done.
+                        self.draft.use_up(address);
+                    }
+                    true
+                }
                 VolumeState::Creating => {
                     self.block(Some(address), Reason::VolumeCreating);
                     false
@@ -569,10 +575,13 @@ impl<'s> Round<'s> {
                 return;
             }
         }
-        if let Some(BootFinding::Newcomer(found)) = scene.memory.finding(address)
-            && it.sight.volume().is_some_and(|volume| volume.formed)
-        {
-            let why = found.to_string();
+        let formed = it.sight.volume().is_some_and(|volume| volume.formed);
+        let lost = match scene.memory.finding(address) {
+            Some(BootFinding::Newcomer(found)) if formed => Some(found.to_string()),
+            Some(BootFinding::Refused(why)) => Some(why.clone()),
+            _ => None,
+        };
+        if let Some(why) = lost {
             self.renew(it, machine, Reason::Newcomer { node: node.map(|node| node.id.clone()), why });
             return;
         }
@@ -678,7 +687,18 @@ impl<'s> Round<'s> {
             && let Some(operation) = self.draft.operation(&it.address, None)
         {
             operation.rebooted = false;
-            self.condemn(it, machine, "its node stayed down after a reboot");
+            let why = "its node stayed down after a reboot";
+            let joined = it.group.role != Role::Manager && it.sight.node_of(machine).is_some();
+            if !joined && !scene.memory.has_served(&it.address, &machine.id) {
+                // As far as anybody here knows it never served: its making failed.
+                let count = self.draft.fail(&it.address, why);
+                if count >= scene.policy.max_failures && !planted(Bug::FreezeIgnored) {
+                    self.frozen(&it.address);
+                    self.draft.end(&it.address);
+                    return;
+                }
+            }
+            self.condemn(it, machine, why);
         }
     }
 

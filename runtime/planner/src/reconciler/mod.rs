@@ -44,6 +44,8 @@ pub struct Reconciler {
     gate: Gate,
     /// Since when the local engine says that it leads.
     leads_since: Option<u64>,
+    /// Until when somebody who rescued before this replica led may still be sending.
+    rescued_until_ms: u64,
     evidence: Evidence,
     /// Observations begun before this say nothing about what this replica did last.
     settled_ms: u64,
@@ -133,6 +135,7 @@ impl Reconciler {
             batch: None,
             gate: Gate::closed(),
             leads_since: None,
+            rescued_until_ms: 0,
             evidence: Evidence::default(),
             settled_ms: 0,
             next_look_ms: 0,
@@ -300,6 +303,9 @@ impl Reconciler {
         if seen.leadership == Leadership::Leader {
             if self.leads_since.is_none() {
                 self.leads_since = Some(now.boot_ms);
+                if self.evidence.may_have_been_rescued(&self.policy, now) {
+                    self.rescued_until_ms = now.boot_ms.saturating_add(self.policy.succession_ms);
+                }
                 self.memory = Some(Memory::new(now));
                 self.evidence.leader_seen();
                 self.gate = Gate::closed();
@@ -393,6 +399,13 @@ impl Reconciler {
         let Some(first_ms) = self.seen.as_ref().map(|seen| seen.first_ms) else { return };
         let mine = head.value.holder.as_ref().is_none_or(|holder| *holder == self.me());
         let mut fresh_ms = first_ms.max(self.settled_ms);
+        if now.boot_ms < self.rescued_until_ms {
+            self.role = ReplicaRole::Waiting;
+            let until_boot_ms = self.rescued_until_ms;
+            self.tell(wait(Reason::PreviousPermit { until_boot_ms }), now, out);
+            return;
+        }
+        fresh_ms = fresh_ms.max(self.rescued_until_ms);
         if !mine && head.value.permit == PermitState::Open && !planted(Bug::NoSuccessionWait) {
             let until_boot_ms = first_ms.saturating_add(self.policy.succession_ms);
             if now.boot_ms < until_boot_ms {

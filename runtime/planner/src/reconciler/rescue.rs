@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use kit_model::{
     Action, Address, Authority, Blocked, ClusterUid, Effect, Inventory, Leadership, Machine, MachineState, Now,
-    Observation, Reason, Spec, Step, Token, Volume, VolumeState,
+    Observation, Policy, Reason, Spec, Step, Token, Volume, VolumeState,
 };
 
 use super::{Level, Reconciler, ReplicaRole, report};
@@ -34,6 +34,11 @@ impl Evidence {
     /// Somebody leads.
     pub(super) fn leader_seen(&mut self) {
         *self = Self::default();
+    }
+
+    /// Whether there was no leader for so long that somebody may have begun a rescue.
+    pub(super) fn may_have_been_rescued(&self, policy: &Policy, now: Now) -> bool {
+        self.no_leader_ms.is_some_and(|since| now.since(since) >= policy.rescue_after_ms)
     }
 
     /// Whether listings are of use: only when a rescue may come.
