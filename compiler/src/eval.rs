@@ -26,7 +26,7 @@ pub(crate) use text::show_value;
 
 /// Steps of one evaluation. 10,000 members with their checks take about a million; a file that needs more
 /// than this would keep an operator waiting for seconds.
-const MAX_STEPS: u64 = 100_000_000;
+const MAX_STEPS: u64 = 10_000_000;
 
 /// Elements of one list, entries of one map, and rounds of one `for`: ten times the machines of the
 /// largest cluster that Kit was measured with.
