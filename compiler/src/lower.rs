@@ -1,6 +1,7 @@
 //! From worked-out declarations to the graph, with where each value came from.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use indexmap::IndexMap;
 use kit_graph::{
@@ -11,7 +12,7 @@ use kit_lang::Diagnostic;
 
 use crate::codes;
 use crate::eval::Evaluator;
-use crate::expand::Expanded;
+use crate::expand::{Expanded, MemberValue};
 use crate::hir::{DefKind, DefRef, ExprId, Program};
 use crate::outside;
 use crate::sources::Sources;
@@ -22,13 +23,15 @@ pub(crate) struct Lowering<'l, 'a> {
     evaluator: &'l mut Evaluator<'a>,
     sources: &'l Sources,
     provenance: Vec<(String, kit_graph::Origin)>,
+    /// The origins of what is lowered now are known from a neighbour.
+    silent: bool,
     /// Origins met before: what a `for` makes has the same ones again and again.
     origins: IndexMap<Origin, Option<kit_graph::Origin>, std::hash::BuildHasherDefault<rustc_hash::FxHasher>>,
 }
 
 impl<'l, 'a> Lowering<'l, 'a> {
     pub(crate) fn new(evaluator: &'l mut Evaluator<'a>, sources: &'l Sources) -> Self {
-        Self { evaluator, sources, provenance: Vec::new(), origins: IndexMap::default() }
+        Self { evaluator, sources, provenance: Vec::new(), silent: false, origins: IndexMap::default() }
     }
 
     /// The graph; none if things depend on each other in a circle, which is reported.
@@ -147,6 +150,9 @@ impl<'l, 'a> Lowering<'l, 'a> {
     }
 
     fn came_from(&mut self, at: &str, origin: Origin) {
+        if self.silent {
+            return;
+        }
         let known = match self.origins.get(&origin) {
             Some(known) => known.clone(),
             None => {
@@ -225,36 +231,52 @@ impl<'l, 'a> Lowering<'l, 'a> {
     }
 
     fn members(&mut self, def: DefRef, group: &str, machine: &Description) -> Vec<Member> {
-        let program = self.evaluator.program;
         let Ok(population) = self.evaluator.population(def) else { return Vec::new() };
-        let mut members = Vec::with_capacity(population.entries.len());
+        let mut members: Vec<Member> = Vec::with_capacity(population.entries.len());
+        // Members that one `for` makes mostly have the same origins; those are written once, under `*`.
+        let alike = match population.entries.as_slice() {
+            [first, rest @ ..] => !rest.is_empty() && rest.iter().all(|entry| std::ptr::eq(entry.decl, first.decl)),
+            [] => false,
+        };
+        let mut pattern: Option<Rc<MemberValue>> = None;
         for (index, entry) in population.entries.iter().enumerate() {
             let Some(member) = self.evaluator.member_value(def, u32::try_from(index).unwrap_or(u32::MAX)) else {
                 continue;
             };
-            let at = below(group, &entry.id);
-            let ip = match &member.ip.data {
-                Data::Ip(ip) => {
-                    self.came_from(&below(&at, "ip"), member.ip.origin);
-                    Some(ip.to_string())
-                }
-                _ => None,
-            };
-            let volume = match &member.volume.data {
-                Data::Description(volume) => {
-                    Some(self.properties(&below(&at, "volume"), volume.def, &volume.fields, &[]))
-                }
-                _ => None,
-            };
-            let mut overrides = Properties::new();
-            for (position, value) in &member.overrides {
-                let name = program.names.text(program.schema(machine.def).fields[*position].name);
-                let lowered = self.value(&format!("{at}.machine.{name}"), value);
-                overrides.insert(name.to_owned(), lowered);
+            let repeated = pattern.as_ref().is_some_and(|pattern| same_origins(pattern, &member));
+            let at = below(group, if alike && pattern.is_none() { "*" } else { &entry.id });
+            self.silent = repeated;
+            let mut lowered = self.member(&at, machine, &member);
+            self.silent = false;
+            lowered.id = entry.id.to_string();
+            members.push(lowered);
+            if alike && pattern.is_none() {
+                pattern = Some(member);
             }
-            members.push(Member { id: entry.id.to_string(), ip, volume, machine: overrides });
         }
         members
+    }
+
+    fn member(&mut self, at: &str, machine: &Description, member: &MemberValue) -> Member {
+        let program = self.evaluator.program;
+        let ip = match &member.ip.data {
+            Data::Ip(ip) => {
+                self.came_from(&below(at, "ip"), member.ip.origin);
+                Some(ip.to_string())
+            }
+            _ => None,
+        };
+        let volume = match &member.volume.data {
+            Data::Description(volume) => Some(self.properties(&below(at, "volume"), volume.def, &volume.fields, &[])),
+            _ => None,
+        };
+        let mut overrides = Properties::new();
+        for (position, value) in &member.overrides {
+            let name = program.names.text(program.schema(machine.def).fields[*position].name);
+            let lowered = self.value(&format!("{at}.machine.{name}"), value);
+            overrides.insert(name.to_owned(), lowered);
+        }
+        Member { id: String::new(), ip, volume, machine: overrides }
     }
 
     /// What must exist before what, and the resources in that order; ties by address.
@@ -337,6 +359,23 @@ impl<'l, 'a> Lowering<'l, 'a> {
             Diagnostic::error(codes::CYCLE, span, format!("{listed} need each other: none of them can be made first"))
         });
     }
+}
+
+/// Whether all values of two members came from the same places.
+fn same_origins(a: &MemberValue, b: &MemberValue) -> bool {
+    let same = |a: &Value, b: &Value| {
+        a.origin == b.origin
+            && match (&a.data, &b.data) {
+                (Data::Record(a), Data::Record(b)) => Rc::ptr_eq(a, b),
+                (Data::Description(a), Data::Description(b)) => Rc::ptr_eq(a, b),
+                (Data::Record(_) | Data::Description(_), _) | (_, Data::Record(_) | Data::Description(_)) => false,
+                _ => true,
+            }
+    };
+    same(&a.ip, &b.ip)
+        && same(&a.volume, &b.volume)
+        && a.overrides.len() == b.overrides.len()
+        && a.overrides.iter().zip(&b.overrides).all(|((at, a), (bt, b))| at == bt && same(a, b))
 }
 
 /// `at.name`

@@ -77,7 +77,7 @@ impl Suggester<'_> {
     pub(crate) fn nearest<'c>(&mut self, text: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
         let length = text.chars().count();
         // One slip in three letters: `nmae` is near `name`, `m4` is near `m1`, `ip` is not near `id` alone.
-        let limit = (length / 3).max(1);
+        let limit = if length < 2 { 0 } else { (length / 3).max(1) };
         let mut best: Option<(usize, &str)> = None;
         for candidate in candidates {
             if candidate.chars().count().abs_diff(length) > limit || candidate == text {

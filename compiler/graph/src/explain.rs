@@ -66,6 +66,13 @@ impl Graph {
             if let Some(origin) = self.provenance.get(at) {
                 return Some(origin);
             }
+            // What is the same for each member of a group is written once.
+            let mut parts = at.splitn(3, '.');
+            if let (Some(group), Some(_), Some(rest)) = (parts.next(), parts.next(), parts.next())
+                && let Some(origin) = self.provenance.get(&format!("{group}.*.{rest}"))
+            {
+                return Some(origin);
+            }
             at = &at[..at.rfind('.')?];
         }
     }

@@ -31,8 +31,8 @@ pub struct Graph {
     /// (`aws.image("debian-12-amd64-*")`): fixed here, never repeated by a replica.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub lookups: BTreeMap<String, Value>,
-    /// Where values came from, by address and field (`managers.m1.ip`). Not part of the hash: moving
-    /// a line changes no cluster.
+    /// Where values came from, by address and field (`managers.m1.ip`; `managers.*.ip` for members that
+    /// one `for` makes). Not part of the hash: moving a line changes no cluster.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub provenance: BTreeMap<String, Origin>,
 }

@@ -7,7 +7,7 @@ use kit_lang::Diagnostic;
 use super::expressions::with_article;
 use super::{Checker, Place};
 use crate::codes;
-use crate::hir::{BinaryOp, ExprId, Program};
+use crate::hir::{BinaryOp, Expr, ExprId, Program};
 use crate::names::Name;
 use crate::report::{DiagnosticExt as _, listed};
 use crate::types::{Lit, Ty, base, widen};
@@ -240,6 +240,12 @@ impl Checker<'_> {
         let (a, b) = (program.show(left.1), program.show(right.1));
         let (left_ty, right_ty) = (left.1.clone(), right.1.clone());
         self.mark_wrong(module, expr);
+        let is_comparison =
+            |op: BinaryOp| matches!(op, BinaryOp::Less | BinaryOp::LessEq | BinaryOp::Greater | BinaryOp::GreaterEq);
+        if is_comparison(op) && matches!(self.expr(module, left.0), Expr::Binary { op, .. } if is_comparison(*op)) {
+            // The parser has said that comparisons do not chain.
+            return;
+        }
         self.report.push(|_| {
             let optional = matches!(left_ty, Ty::Opt(_)) || matches!(right_ty, Ty::Opt(_));
             let help = if optional && op != BinaryOp::Eq && op != BinaryOp::NotEq {

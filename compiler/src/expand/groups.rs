@@ -181,7 +181,9 @@ impl<'a> Evaluator<'a> {
                         }
                     };
                     let span = self.program.span(module, decl.span);
-                    if !is_label(&id, MAX_ID_BYTES) {
+                    // A capital at its beginning was reported by the parser.
+                    let told = matches!(decl.id, MemberId::Name(_)) && id.starts_with(char::is_uppercase);
+                    if !told && !is_label(&id, MAX_ID_BYTES) {
                         self.report.push(|_| {
                             Diagnostic::error(codes::BAD_NAME, span, format!("{id:?} cannot be the ID of a member"))
                                 .with_help(format!("up to {MAX_ID_BYTES} lower-case letters, digits and hyphens, beginning with a letter: it becomes a host name"))

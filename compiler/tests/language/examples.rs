@@ -129,6 +129,9 @@ fn an_address_is_explained() {
     }
     golden("swarm-sim.explained", &text);
     assert!(graph.explain("managers.m9").is_empty());
+    let generated = compiled("swarm-generated.kit", "compile").explain("managers.m2.ip");
+    let origin = generated.first().and_then(|one| one.origin.as_ref()).map(|origin| (origin.line, origin.column));
+    assert_eq!(origin, Some((37, 16)), "{generated:?}");
 }
 
 #[test]
