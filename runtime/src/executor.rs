@@ -282,3 +282,6 @@ pub(crate) fn spec_of(bytes: &[u8], revision: &RevisionId) -> Result<Spec, Strin
 fn too_long(who: &str, patience: Duration) -> String {
     format!("{who} gave no answer within {} s", patience.as_secs())
 }
+
+#[cfg(test)]
+mod tests;
