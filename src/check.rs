@@ -52,6 +52,7 @@ impl Check {
             Format::Human => {
                 for findings in all.iter().filter(|findings| !findings.diagnostics.is_empty()) {
                     show(findings, console);
+                    let _ = writeln!(console.err());
                 }
                 // A reader of standard error who went away changes nothing in the outcome.
                 let _ = writeln!(console.err(), "{}", summary(&all));
@@ -101,7 +102,7 @@ pub(crate) fn show(findings: &Findings, console: &mut Console) -> Exit {
     let color = console.color_err();
     let err = console.err();
     // A reader of standard error who went away changes nothing in the outcome.
-    let _ = render::render(findings, color, err).and_then(|()| writeln!(err));
+    let _ = render::render(findings, color, err);
     if findings.has_errors() { Exit::Problem } else { Exit::Fine }
 }
 

@@ -102,6 +102,8 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     let target = if old.is_some() { fs::canonicalize(path)? } else { path.to_owned() };
     let directory = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // A directory that is not there is said to be so, without the name of a file that nobody asked for.
+    fs::metadata(directory)?;
     let mut file = tempfile::Builder::new().prefix(".kitc-").suffix(".tmp").tempfile_in(directory)?;
     file.write_all(bytes)?;
     match &old {
