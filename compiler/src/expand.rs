@@ -274,10 +274,7 @@ impl<'a> Evaluator<'a> {
         expr: crate::hir::ExprId,
         what: &str,
     ) -> Option<Value> {
-        let open = match value.first_unsettled() {
-            Some(open) => Some(open.clone()),
-            None => None,
-        };
+        let open = value.first_unsettled().cloned();
         let because = match open.as_ref().map(|open| &open.data) {
             None if value.has_opaque() => "a value that is known only at run time".to_owned(),
             None => return Some(value.clone()),

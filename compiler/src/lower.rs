@@ -280,7 +280,7 @@ impl<'l, 'a> Lowering<'l, 'a> {
     }
 
     /// What must exist before what, and the resources in that order; ties by address.
-    fn edges(&mut self, resources: &mut Vec<Resource>, groups: &mut [Group]) -> Option<()> {
+    fn edges(&mut self, resources: &mut [Resource], groups: &mut [Group]) -> Option<()> {
         let addresses: BTreeSet<String> = resources
             .iter()
             .map(|resource| resource.address.clone())

@@ -616,10 +616,8 @@ impl<'a> Evaluator<'a> {
                     let value = self.eval(module, *value);
                     fields[position] = self.field_value(value, field);
                 }
-                Item::If(conditional) => {
-                    if self.holds(module, conditional.condition)? {
-                        self.set_fields(module, def, &conditional.items, fields)?;
-                    }
+                Item::If(conditional) if self.holds(module, conditional.condition)? => {
+                    self.set_fields(module, def, &conditional.items, fields)?;
                 }
                 _ => {}
             }
@@ -699,10 +697,8 @@ impl<'a> Evaluator<'a> {
                         None => fields.push((*name, value)),
                     }
                 }
-                Item::If(conditional) => {
-                    if self.holds(module, conditional.condition)? {
-                        self.replace_fields(module, &conditional.items, fields)?;
-                    }
+                Item::If(conditional) if self.holds(module, conditional.condition)? => {
+                    self.replace_fields(module, &conditional.items, fields)?;
                 }
                 _ => {}
             }
