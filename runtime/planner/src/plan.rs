@@ -462,6 +462,13 @@ impl<'s> Round<'s> {
         }
     }
 
+    /// Ends the operation of `address`, unless something is sent for it in this round.
+    pub(crate) fn end(&mut self, address: &Address) {
+        if !self.steps.iter().any(|step| step.address == *address) {
+            self.draft.end(address);
+        }
+    }
+
     /// Whether replacements of `address` are frozen, which is said if so.
     pub(crate) fn frozen(&mut self, address: &Address) -> bool {
         if planted(Bug::FreezeIgnored) {

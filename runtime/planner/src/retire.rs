@@ -148,7 +148,7 @@ impl<'s> Round<'s> {
             self.step(address, action, "the revision no longer names it".to_owned());
             return true;
         }
-        self.draft.end(address);
+        self.end(address);
         self.draft.forgive(address);
         true
     }

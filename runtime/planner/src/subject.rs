@@ -97,7 +97,7 @@ impl<'s> Round<'s> {
             return;
         }
         if self.frozen(address) {
-            self.draft.end(address);
+            self.end(address);
             return;
         }
         if !terminal_seen && operation.is_none() && self.is_mass_failure(it) {
@@ -321,7 +321,7 @@ impl<'s> Round<'s> {
                         self.block(Some(address), Reason::VolumeGone);
                         if operation.request.is_none() && self.draft.head().operations.contains_key(address) {
                             // It waits for a person: nobody else waits for it meanwhile.
-                            self.draft.end(address);
+                            self.end(address);
                         }
                         return false;
                     }
@@ -694,7 +694,7 @@ impl<'s> Round<'s> {
                 let count = self.draft.fail(&it.address, why);
                 if count >= scene.policy.max_failures && !planted(Bug::FreezeIgnored) {
                     self.frozen(&it.address);
-                    self.draft.end(&it.address);
+                    self.end(&it.address);
                     return;
                 }
             }
@@ -748,7 +748,7 @@ impl<'s> Round<'s> {
         }
         if count >= scene.policy.max_failures && !planted(Bug::FreezeIgnored) {
             self.frozen(address);
-            self.draft.end(address);
+            self.end(address);
             return;
         }
         let revision = if rolled {
@@ -838,7 +838,7 @@ impl<'s> Round<'s> {
             }
         }
         if scene.head.operations.contains_key(address) {
-            self.draft.end(address);
+            self.end(address);
         }
         self.draft.use_up(address);
     }
