@@ -8,7 +8,7 @@ use clap::Args;
 use kit_graph::{Graph, parse_duration_ms};
 use kit_lang::Code;
 use kit_model::Address;
-use kit_runtime::{EventRecord, EventSink, Hosted, Operator, ReplicaEnd, Revision};
+use kit_runtime::{DryRun, EventRecord, EventSink, Hosted, Operator, ReplicaEnd, Revision};
 
 use crate::check::Format;
 use crate::cluster::{Place, block_on, short};
@@ -71,24 +71,22 @@ impl Apply {
     pub(crate) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
         let graph = self.input.graph(console)?;
         let revision = Revision::of(&graph)?;
-        if let Some(pace) = self.pace {
-            self.place.set_pace(&graph, pace)?;
-        }
-        let operator = self.place.make(&graph)?;
         match &self.replica {
-            Some(member) => self.be_replica(&graph, &revision, &operator, member),
-            None => self.converge(&revision, &operator, console),
+            Some(member) => self.be_replica(&graph, &revision, member),
+            None => self.converge(&graph, &revision, console),
         }
     }
 
+    /// The operator, at a place that is made if there is none.
+    fn operator(&self, graph: &Graph) -> Result<Operator, Failure> {
+        if let Some(pace) = self.pace {
+            self.place.set_pace(graph, pace)?;
+        }
+        self.place.make(graph)
+    }
+
     /// One replica, for as long as this process runs.
-    fn be_replica(
-        &self,
-        graph: &Graph,
-        revision: &Revision,
-        operator: &Operator,
-        member: &str,
-    ) -> Result<Exit, Failure> {
+    fn be_replica(&self, graph: &Graph, revision: &Revision, member: &str) -> Result<Exit, Failure> {
         let member = Address::from(member);
         let leaders = revision.spec.leader_group().map(|group| group.members.clone()).unwrap_or_default();
         if !leaders.contains(&member) {
@@ -99,6 +97,7 @@ impl Apply {
             )
             .with_help(format!("its members are {}", known.join(", "))));
         }
+        let operator = self.operator(graph)?;
         block_on(async {
             operator.site.give_revision(&member, revision).await?;
             let events: Arc<dyn EventSink> = Arc::new(Printer { format: self.format });
@@ -118,10 +117,13 @@ impl Apply {
     }
 
     /// Shows, asks, begins or commits, and follows.
-    fn converge(&self, revision: &Revision, operator: &Operator, console: &mut Console) -> Result<Exit, Failure> {
+    fn converge(&self, graph: &Graph, revision: &Revision, console: &mut Console) -> Result<Exit, Failure> {
         let begun = Instant::now();
         block_on(async {
-            let planned = operator.dry_run(revision).await?;
+            let planned = match self.place.of_graph(graph)? {
+                Some(operator) => operator.dry_run(revision).await?,
+                None => DryRun::of_nothing(revision),
+            };
             if matches!(self.format, Format::Human) {
                 plan::write(&planned, console)?;
                 console.flush()?;
@@ -136,6 +138,8 @@ impl Apply {
             if changes {
                 ask::confirm(console, "Apply this?", self.yes)?;
             }
+            // Only now: what was not wanted leaves nothing behind.
+            let operator = self.operator(graph)?;
             let shown = Arc::new(Shown::new(console.color_err()));
             let events: Arc<dyn EventSink> = match (self.watch, self.format) {
                 (_, Format::Json) => Arc::new(Printer { format: self.format }),
@@ -166,7 +170,7 @@ impl Apply {
                 hosted.stop().await;
                 return Err(error.into());
             }
-            self.summarize(operator, revision, begun.elapsed(), console).await?;
+            self.summarize(&operator, revision, begun.elapsed(), console).await?;
             if self.watch {
                 self.watch_on(&mut hosted).await?;
             }

@@ -42,7 +42,7 @@ impl Events {
     pub(crate) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
         let (operator, _) = self.cluster.open(console)?;
         let mut reader = kit_runtime::EventReader::new(&*operator.site);
-        let mut events = reader.next()?;
+        let mut events = reader.news()?;
         if let Some(last) = self.last {
             events.drain(..events.len().saturating_sub(last));
         }
@@ -72,7 +72,7 @@ impl Events {
             if ended {
                 return Ok(Exit::Fine);
             }
-            events = reader.next()?;
+            events = reader.news()?;
         }
     }
 }

@@ -110,7 +110,7 @@ impl EventReader {
     ///
     /// # Errors
     /// When a log that is there cannot be read.
-    pub fn next(&mut self) -> Result<Vec<EventRecord>, OperatorError> {
+    pub fn news(&mut self) -> Result<Vec<EventRecord>, OperatorError> {
         let mut events = Vec::new();
         for directory in directories_in(&self.members).map_err(|error| unreadable(&self.members, &error))? {
             let before = self.read.get(&directory).copied();
@@ -192,14 +192,14 @@ mod tests {
         for number in 0..3000 {
             log.event(&event(number, &message));
             if number % 100 == 99 {
-                for read in keeps_up.next().unwrap() {
+                for read in keeps_up.news().unwrap() {
                     assert_eq!(read.wall_ms, seen);
                     seen += 1;
                 }
             }
         }
         assert_eq!(seen, 3000);
-        let late = reader(members.path()).next().unwrap();
+        let late = reader(members.path()).news().unwrap();
         assert_eq!(late.last().unwrap().wall_ms, 2999);
         assert!(late.windows(2).all(|pair| pair[0].wall_ms + 1 == pair[1].wall_ms));
         let size: u64 = fs::read_dir(&directory).unwrap().map(|file| file.unwrap().metadata().unwrap().len()).sum();
@@ -217,6 +217,6 @@ mod tests {
         bytes.extend_from_slice(b"{\"wall_ms\":2,\"lev");
         fs::write(&path, bytes).unwrap();
         EventLog::in_directory(&directory).event(&event(3, "next"));
-        assert_eq!(reader(members.path()).next().unwrap(), [event(1, "whole"), event(3, "next")]);
+        assert_eq!(reader(members.path()).news().unwrap(), [event(1, "whole"), event(3, "next")]);
     }
 }

@@ -139,6 +139,10 @@ pub(crate) fn refused(refusal: ChangeRefused) -> OperatorError {
         ChangeRefused::NoSuchAddress { .. } => {
             OperatorError::new(codes::NO_SUCH_MEMBER, message).with_help("`kitc status` lists the addresses")
         }
+        ChangeRefused::NoSuchRevision { history, .. } if history.is_empty() => OperatorError::new(
+            codes::NO_SUCH_REVISION,
+            "there is no revision to go back to: nothing was committed before the present one",
+        ),
         ChangeRefused::NoSuchRevision { .. } | ChangeRefused::AmbiguousRevision { .. } => {
             OperatorError::new(codes::NO_SUCH_REVISION, message).with_help("`kitc history` lists the revisions")
         }
