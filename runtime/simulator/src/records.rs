@@ -186,7 +186,11 @@ impl Records {
 
     /// Notes that a replica began to write a head.
     pub(crate) fn note_write(&mut self, member: &Address, head: &Head, write: Write) {
-        self.writes.entry((member.clone(), head.epoch)).or_insert(write);
+        // A write without an answer, from before a restart, may have named the same epoch.
+        let key = (member.clone(), head.epoch);
+        if self.writes.get(&key).is_none_or(|former| !former.committed) {
+            self.writes.insert(key, write);
+        }
         while self.writes.len() > MAX_HEADS {
             self.writes.pop_first();
         }

@@ -138,8 +138,12 @@ impl Draw<'_> {
             Shape::At | Shape::Operator => 0,
         };
         let target = match kind {
-            // Before the Swarm is formed a lost volume is no state to replace: a person begins anew.
-            FaultKind::LoseVolume if self.from == Origin::Boot => return,
+            // While there are only one or two voters, the loss of one is for good: a person begins anew.
+            FaultKind::LoseVolume | FaultKind::Wipe | FaultKind::Expire | FaultKind::Phantom
+                if self.from == Origin::Boot =>
+            {
+                return;
+            }
             FaultKind::LoseVolume | FaultKind::Wipe | FaultKind::Expire | FaultKind::Phantom => match self.losable() {
                 Some(target) => Some(target),
                 None => return,

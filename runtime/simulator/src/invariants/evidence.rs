@@ -83,8 +83,14 @@ pub(super) fn second_asked_for(scene: &Scene<'_>) -> Result<(), String> {
     let Moment::Admitted(admission) = scene.moment else { return Ok(()) };
     let Some((machine, state)) = passed_over(scene, admission) else { return Ok(()) };
     let shown = state_in(view_of(scene, admission).inventory.as_deref(), &machine);
-    // What it was shown as terminated, truth would have terminated too; unknown is I22's business.
+    // Unknown is I22's business.
     if shown == Some(MachineState::Unknown) {
+        return Ok(());
+    }
+    // What was rescued a moment ago may not be listed yet: its address is the lock.
+    let token = scene.truth.machine(&machine).map(|machine| machine.token);
+    let journaled = token.is_some_and(|token| scene.records.made_under.values().any(|made| *made == token));
+    if shown.is_none() && !journaled {
         return Ok(());
     }
     Err(format!("a machine was asked for {} while {machine} of it is {state:?}", admission.call.address))

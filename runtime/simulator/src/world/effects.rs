@@ -303,10 +303,10 @@ impl World {
                 let key = (request.address.clone(), request.generation);
                 if matches!(admission.call.authority, kit_model::Authority::Permit(_)) {
                     self.records.made_under.entry(key).or_insert_with(|| request.token.clone());
-                }
-                let makes = self.records.makes.entry(request.address.clone()).or_default();
-                if !makes.iter().any(|make| make.generation == request.generation) {
-                    makes.push(Make { generation: request.generation, failed: false });
+                    let makes = self.records.makes.entry(request.address.clone()).or_default();
+                    if !makes.iter().any(|make| make.generation == request.generation) {
+                        makes.push(Make { generation: request.generation, failed: false });
+                    }
                 }
             }
             Action::TerminateMachine { machine } => self.note_failed_make(machine),

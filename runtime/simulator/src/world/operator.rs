@@ -26,6 +26,9 @@ const SEEN_BEFORE_ACTING: u32 = 3;
 /// How often in a row a person must see a Swarm without a leader before taking it for one that does not come back
 /// by itself: ten minutes, in which managers rescue what they can.
 const SEEN_BEFORE_RECOVERING: u32 = 30;
+/// After how long the operator's process asks again for what does not show, in milliseconds: the usual lag of a
+/// listing, and some more.
+const ASK_AGAIN_MS: u64 = 12_000;
 /// The way of an operator's call, usually, in milliseconds.
 const CALL_MS: u64 = 120;
 
@@ -61,6 +64,8 @@ pub(crate) struct Operator {
     done: BTreeMap<ResumeWish, u64>,
     recovering: bool,
     calls: u64,
+    /// When what was asked for last.
+    asked: BTreeMap<(Address, &'static str), u64>,
     /// How often it was to look: only the newest such wish counts.
     looks: u64,
     formed: bool,
@@ -80,6 +85,7 @@ impl Operator {
             done: BTreeMap::new(),
             recovering: false,
             calls: 0,
+            asked: BTreeMap::new(),
             looks: 0,
             formed: false,
             in_flight: 0,
@@ -170,6 +176,13 @@ impl World {
     fn send_as_operator(&mut self, plan: Plan, inventory: &Arc<Inventory>, purpose: Purpose) {
         let mut leave_ms = self.at_ms;
         for step in plan.steps {
+            // What was just asked for may not be listed yet.
+            let what = (step.address.clone(), step.action.verb());
+            let asked_ms = self.operator.asked.get(&what).copied();
+            if asked_ms.is_some_and(|asked_ms| self.at_ms < asked_ms + ASK_AGAIN_MS) {
+                continue;
+            }
+            self.operator.asked.insert(what, self.at_ms);
             leave_ms += self.random.latency(CALL_MS);
             self.operator.calls += 1;
             if self.timeline.is_kept() {
