@@ -294,3 +294,25 @@ fn needed(evaluator: &Evaluator<'_>, expanded: &Expanded) -> Vec<Lookup> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file that uses a module checks only what it uses of it; here all of it is checked.
+    #[test]
+    fn the_standard_library_is_well_typed() {
+        let uses: String = kit_stdlib::MODULES.iter().map(|module| format!("use {}\n", module.path)).collect();
+        let mut sources = Sources::new();
+        let root = sources.add("all.kit", uses);
+        let mut report = Report::default();
+        let (program, _) = load(&mut sources, root, &mut report);
+        assert_eq!(program.modules.len(), 1 + kit_stdlib::MODULES.len());
+        let mut checker = Checker::new(&program, &mut report);
+        for module in 0..program.modules.len() {
+            checker.check_module(u16::try_from(module).unwrap_or(u16::MAX));
+        }
+        checker.finish();
+        assert_eq!(Findings::of(report).diagnostics, []);
+    }
+}
