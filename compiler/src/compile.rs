@@ -17,6 +17,7 @@ use crate::outside;
 use crate::report::{DiagnosticExt as _, Report};
 use crate::resolve::resolve;
 use crate::sources::Sources;
+use crate::types::Ty;
 use crate::value::{Data, Origin, OriginKind, Value};
 
 /// What was found, by place.
@@ -243,6 +244,12 @@ fn given_params(program: &Program, inputs: &Inputs, report: &mut Report) -> BTre
         };
         let value = match read {
             Ok(value) => value,
+            Err(_) if matches!(program.strip(ty), Ty::Secret(_)) => {
+                // What was given is not repeated.
+                let shown = program.show(ty);
+                report.error(codes::PARAM_TYPE, input.span, || format!("the parameter `{name}` is no {shown}"));
+                Value::new(Data::Error, origin)
+            }
             Err(problem) => {
                 let declared = program.span(0, def.name_span);
                 let shown = program.show(ty);
