@@ -1,7 +1,7 @@
 //! Pinned members: what binds them together, and their rolls.
 
 use kit_model::{
-    Address, Approval, GroupSpec, MachineState, Node, NodeState, OperationKind, Reason, Role, VolumeState,
+    Address, Approval, GroupSpec, MachineState, Node, NodeState, Operation, OperationKind, Reason, Role, VolumeState,
 };
 
 use crate::bugs::{Bug, planted};
@@ -173,6 +173,24 @@ impl<'s> Round<'s> {
         operations.keys().find(|address| **address != it.address && self.is_voter(address)).cloned()
     }
 
+    /// Another member with an open operation that takes something down or makes something: not one that only waits
+    /// for its turn.
+    pub(crate) fn other_busy(&self, it: &Subject<'s>) -> Option<Address> {
+        let operations = &self.draft.head().operations;
+        let busy = operations.iter().find(|(address, operation)| {
+            **address != it.address && self.is_voter(address) && !self.only_waits(address, operation)
+        });
+        busy.map(|(address, _)| address.clone())
+    }
+
+    /// Whether an operation has taken nothing down yet and its member still serves.
+    fn only_waits(&self, address: &Address, operation: &Operation) -> bool {
+        let scene = self.scene;
+        matches!(operation.kind, OperationKind::Roll | OperationKind::Retire)
+            && operation.condemned.is_empty()
+            && scene.memory.whole_for(address, scene.now).is_some_and(|ms| ms >= scene.policy.stable_ms)
+    }
+
     /// Whether `address` belongs to the voters, now or by what the Swarm still says.
     fn is_voter(&self, address: &Address) -> bool {
         self.scene.spec.leader.as_deref() == Some(address.group())
@@ -194,11 +212,7 @@ impl<'s> Round<'s> {
             if *address == it.address || !self.is_voter(address) {
                 continue;
             }
-            // One that has taken nothing down yet, and whose member still serves, waits for the others.
-            let serves = scene.memory.whole_for(address, scene.now).is_some_and(|ms| ms >= scene.policy.stable_ms);
-            let idle = matches!(operation.kind, OperationKind::Roll | OperationKind::Retire)
-                && operation.condemned.is_empty()
-                && serves;
+            let idle = self.only_waits(address, operation);
             let first = own.is_none_or(|own| (operation.generation, address) < own);
             if !idle && first {
                 return Err(Reason::AnotherDisrupted { address: address.clone() });
@@ -262,7 +276,7 @@ impl<'s> Round<'s> {
     pub(crate) fn pass_on(&mut self, it: &Subject<'s>) {
         let scene = self.scene;
         let address = &it.address;
-        if scene.voters.entries() <= 1 {
+        if it.group.count == 1 && scene.voters.entries() <= 1 {
             if !self.approved(&Approval::Outage(address.clone())) {
                 self.block(Some(address), Reason::NeedsOutage);
                 return;

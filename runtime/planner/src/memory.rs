@@ -62,6 +62,8 @@ struct Attempt {
     count: u32,
     next_ms: u64,
     why: String,
+    /// True if the last answer was that it is done.
+    done: bool,
 }
 
 /// Whether something that listings lack is gone.
@@ -275,6 +277,7 @@ impl Memory {
             count,
             next_ms: now.boot_ms.saturating_add(growing(REPEAT_MS, count, policy)),
             why: format!("\"{}\" was sent and shows no effect yet", call.action.verb()),
+            done: false,
         };
         self.attempts.insert(call.address.clone(), attempt);
         if matches!(call.action, kit_model::Action::RebootMachine { .. }) {
@@ -297,6 +300,7 @@ impl Memory {
         );
         match outcome {
             Outcome::Done => {
+                attempt.done = true;
                 if !call.action.is_for_swarm() {
                     self.throttled = None;
                 }
@@ -373,6 +377,14 @@ impl Memory {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether a creation under `token` was answered as done, twice, with a pause each time, and still nothing of it
+    /// shows: the token stands for something that is gone.
+    pub(crate) fn was_in_vain(&self, address: &Address, token: &str, now: Now) -> bool {
+        self.attempts.get(address).is_some_and(|attempt| {
+            attempt.done && attempt.count >= 2 && now.boot_ms >= attempt.next_ms && attempt.what.ends_with(token)
+        })
     }
 
     pub(crate) fn absence(&self, address: &Address) -> Lack {

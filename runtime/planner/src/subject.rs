@@ -156,7 +156,7 @@ impl<'s> Round<'s> {
         let kind = if was_there { OperationKind::Repair } else { OperationKind::Create };
         if self.is_voter_group(it)
             && kind == OperationKind::Create
-            && let Some(other) = self.other_open(it)
+            && let Some(other) = self.other_busy(it)
         {
             // New voters come one after the other.
             self.block(Some(address), Reason::AnotherDisrupted { address: other });
@@ -255,6 +255,11 @@ impl<'s> Round<'s> {
         if !same {
             self.block(Some(address), Reason::CannotReproduce);
             self.renounce(it, operation);
+            return;
+        }
+        if scene.memory.was_in_vain(address, request.token.as_str(), scene.now) {
+            // The provider keeps answering with a machine that is no more.
+            self.failed(it, operation, "what was made never showed in a listing", None);
             return;
         }
         let hash = request.request.clone();
