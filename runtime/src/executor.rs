@@ -284,4 +284,4 @@ fn too_long(who: &str, patience: Duration) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -297,3 +297,82 @@ async fn pause(how_long: Duration, stop: &mut watch::Receiver<bool>) -> std::ops
         () = sleep(how_long) => std::ops::ControlFlow::Continue(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+    use crate::executor::tests::{World, surroundings};
+
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<EventRecord>>);
+
+    impl EventSink for Heard {
+        fn event(&self, event: &EventRecord) {
+            self.0.lock().unwrap().push(event.clone());
+        }
+    }
+
+    impl Heard {
+        fn kinds(&self) -> Vec<String> {
+            self.0.lock().unwrap().iter().map(|event| event.report.kind.clone()).collect()
+        }
+    }
+
+    /// Runs a replica in this world for so long.
+    async fn run_for(world: &Arc<World>, how_long: Duration) -> Arc<Heard> {
+        let directory = tempfile::tempdir().unwrap();
+        let heard = Arc::new(Heard::default());
+        let replica = Replica {
+            member: Address::from("managers.m1"),
+            surroundings: surroundings(world, directory.path()),
+            state: Arc::new(StateDirectory::open(directory.path()).unwrap()),
+            policy: Policy::default(),
+            events: Arc::clone(&heard) as _,
+        };
+        let (stop, stopping) = watch::channel(false);
+        let running = tokio::spawn(replica.run(stopping));
+        sleep(how_long).await;
+        stop.send(true).unwrap();
+        assert!(matches!(running.await.unwrap().unwrap(), ReplicaEnd::Stopped));
+        heard
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panic_of_a_task_is_an_answer_that_knows_nothing() {
+        let world = Arc::new(World { look_that_panics: 1, tick_ms: 500, ..World::default() });
+        let heard = run_for(&world, Duration::from_secs(60)).await;
+        assert!(world.looks.load(Ordering::SeqCst) > 3, "it goes on looking");
+        assert!(!heard.kinds().contains(&"restart".to_owned()), "{:?}", heard.kinds());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panic_of_the_work_begins_it_anew_and_says_so() {
+        let world = Arc::new(World { state_that_panics: 5, tick_ms: 500, ..World::default() });
+        let heard = run_for(&world, Duration::from_secs(60)).await;
+        let kinds = heard.kinds();
+        assert_eq!(kinds.iter().filter(|kind| *kind == "restart").count(), 1, "{kinds:?}");
+        assert_eq!(kinds.iter().filter(|kind| *kind == "started").count(), 2, "{kinds:?}");
+        assert!(world.states.load(Ordering::SeqCst) > 10, "it goes on");
+    }
+
+    #[tokio::test]
+    async fn a_member_has_one_replica() {
+        let directory = tempfile::tempdir().unwrap();
+        let replica = || Replica {
+            member: Address::from("managers.m1"),
+            surroundings: surroundings(&Arc::new(World::default()), directory.path()),
+            state: Arc::new(StateDirectory::open(directory.path()).unwrap()),
+            policy: Policy::default(),
+            events: Arc::new(Heard::default()),
+        };
+        let (stop, stopping) = watch::channel(false);
+        let first = tokio::spawn(replica().run(stopping.clone()));
+        sleep(Duration::from_millis(50)).await;
+        assert!(matches!(replica().run(stopping).await.unwrap(), ReplicaEnd::RunsElsewhere));
+        stop.send(true).unwrap();
+        assert!(matches!(first.await.unwrap().unwrap(), ReplicaEnd::Stopped));
+    }
+}

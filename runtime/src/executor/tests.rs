@@ -15,19 +15,28 @@ use crate::surroundings::{Host, HostState};
 
 /// A world of which each call takes as long as the test says.
 #[derive(Default)]
-struct World {
-    now_ms: AtomicU64,
+pub(crate) struct World {
+    pub(crate) now_ms: AtomicU64,
+    /// How long a reading of the time takes.
+    pub(crate) tick_ms: u64,
     /// How long the provider prepares a call before it asks for admission.
-    prepares: Duration,
-    hangs: bool,
-    under_way: AtomicUsize,
-    most: AtomicUsize,
-    sent: AtomicUsize,
+    pub(crate) prepares: Duration,
+    pub(crate) hangs: bool,
+    /// Which look at the engine panics, counted from 1.
+    pub(crate) look_that_panics: usize,
+    /// Which question about the machine panics, counted from 1.
+    pub(crate) state_that_panics: usize,
+    pub(crate) looks: AtomicUsize,
+    pub(crate) states: AtomicUsize,
+    pub(crate) under_way: AtomicUsize,
+    pub(crate) most: AtomicUsize,
+    pub(crate) sent: AtomicUsize,
 }
 
 impl Clock for Arc<World> {
     fn now(&self) -> Now {
-        Now { boot_ms: self.now_ms.load(Ordering::SeqCst), wall_ms: 0 }
+        // Each reading takes a while, so that a replica that reads the time again and again sees it go on.
+        Now { boot_ms: self.now_ms.fetch_add(self.tick_ms, Ordering::SeqCst), wall_ms: 0 }
     }
 }
 
@@ -82,6 +91,7 @@ impl LeaderDetector for World {
         if self.hangs {
             std::future::pending::<()>().await;
         }
+        assert!(self.looks.fetch_add(1, Ordering::SeqCst) + 1 != self.look_that_panics, "a planted panic");
         Leadership::Leader
     }
 }
@@ -108,7 +118,8 @@ impl SwarmControl for World {
 #[async_trait]
 impl Host for World {
     async fn state(&self) -> HostState {
-        HostState::Frozen
+        assert!(self.states.fetch_add(1, Ordering::SeqCst) + 1 != self.state_that_panics, "a planted panic");
+        HostState::Running(kit_model::BootId::from("boot-1"))
     }
 
     async fn boot_document(&self) -> Option<BootDocument> {
@@ -120,10 +131,9 @@ impl Host for World {
     }
 }
 
-fn executor(world: &Arc<World>, directory: &std::path::Path) -> Arc<Executor> {
-    let state = Arc::new(StateDirectory::open(directory).unwrap());
+pub(crate) fn surroundings(world: &Arc<World>, directory: &std::path::Path) -> Surroundings {
     let store = Arc::new(crate::FileStore::open(directory.join("store")).unwrap());
-    let surroundings = Surroundings {
+    Surroundings {
         cluster: "demo".to_owned(),
         provider: Arc::clone(world) as _,
         detector: Arc::clone(world) as _,
@@ -131,8 +141,12 @@ fn executor(world: &Arc<World>, directory: &std::path::Path) -> Arc<Executor> {
         store,
         host: Arc::clone(world) as _,
         clock: Arc::new(Arc::clone(world)),
-    };
-    Arc::new(Executor::new(surroundings, state, Policy::default(), Some(ClusterUid::from("u"))))
+    }
+}
+
+fn executor(world: &Arc<World>, directory: &std::path::Path) -> Arc<Executor> {
+    let state = Arc::new(StateDirectory::open(directory).unwrap());
+    Arc::new(Executor::new(surroundings(world, directory), state, Policy::default(), Some(ClusterUid::from("u"))))
 }
 
 fn call(number: u64) -> Call {
