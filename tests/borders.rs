@@ -16,8 +16,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("kit-compiler", &["kit-lang", "kit-stdlib", "kit-graph"]),
     ("kit-model", &["kit-graph"]),
     ("kit-planner", &["kit-graph", "kit-model"]),
-    ("kit-contract", &["kit-graph", "kit-model"]),
-    ("kit-sim", &["kit-graph", "kit-model", "kit-contract"]),
+    ("kit-sim", &["kit-graph", "kit-model"]),
+    ("kit-contract", &["kit-graph", "kit-model", "kit-sim"]),
     ("kit-simulator", &["kit-graph", "kit-model", "kit-planner", "kit-sim"]),
     ("kit-runtime", &["kit-graph", "kit-model", "kit-planner", "kit-contract", "kit-sim"]),
     (
