@@ -63,6 +63,9 @@ impl Operator {
                         return Ok(view);
                     }
                     Ok(lacks) => {
+                        if let Some(why) = view.head.as_ref().and_then(|head| self.needs_a_person(&head.value)) {
+                            return Err(why);
+                        }
                         let text = in_words(&lacks);
                         progress.waiting(total.saturating_sub(lacks.len()), total, &text);
                         if let Some(head) = view.head.filter(|head| head.value.revision != spec.revision) {
@@ -92,6 +95,33 @@ impl Operator {
             }
             sleep(LOOK_EVERY).await;
         }
+    }
+}
+
+impl Operator {
+    /// Why waiting would not help, if it would not.
+    fn needs_a_person(&self, head: &Head) -> Option<OperatorError> {
+        let error = |message: String| OperatorError::new(codes::NOT_CONVERGED, message);
+        if head.destroying {
+            return Some(error("the cluster is being destroyed".to_owned()));
+        }
+        if let Some(why) = &head.paused {
+            return Some(error(format!("the cluster is paused: {why}")).with_help("`kitc resume` goes on"));
+        }
+        if let Some((address, failures)) =
+            head.failures.iter().find(|(_, failures)| failures.count >= self.site.policy().max_failures)
+        {
+            let message = format!(
+                "{address} is frozen after {} failed replacements; the last: {}",
+                failures.count, failures.last
+            );
+            return Some(error(message).with_help(format!("`kitc resume {address}` tries again")));
+        }
+        let (group, stopped) = head.stopped_rolls.iter().find(|(_, stopped)| stopped.revision == head.revision)?;
+        Some(
+            error(format!("the roll of {group} stopped: {} failed", stopped.because))
+                .with_help("`kitc rollback` goes back; `kitc resume` tries again"),
+        )
     }
 }
 
