@@ -144,12 +144,7 @@ fn figures(directory: &Path) -> std::io::Result<Vec<Figure>> {
             11,
             Limits { cpu: ms(300), ..Limits::default() },
         ),
-        figure(
-            "the same, laid out",
-            &["fmt", "--check", &literal],
-            11,
-            Limits { cpu: ms(200), ..Limits::default() },
-        ),
+        figure("the same, laid out", &["fmt", "--check", &literal], 11, Limits { cpu: ms(200), ..Limits::default() }),
         figure(
             "plan of a cluster of 10,000 machines",
             &["plan", "examples/swarm-sim.kit", "--set", "size=10000", "--state-dir", &state],
@@ -182,15 +177,18 @@ fn idle(state: &Path) -> Result<Used, String> {
     let command = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kitc"));
         command.args(["apply", "examples/swarm-sim.kit", "--yes", "--state-dir", &state]).args(arguments);
-        command.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         command
     };
     let made = command(&["--pace", "10"]).status().map_err(|error| error.to_string())?;
     if !made.success() {
         return Err("the cluster did not converge".to_owned());
     }
-    let mut replica =
-        command(&["--watch", "--as", "managers.m1"]).spawn().map_err(|error| error.to_string())?;
+    let mut replica = command(&["--watch", "--as", "managers.m1"]).spawn().map_err(|error| error.to_string())?;
     // Its start is not what is measured.
     std::thread::sleep(Duration::from_secs(5));
     let before = used_by(replica.id());

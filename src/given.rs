@@ -15,7 +15,7 @@ const VARIABLE_PREFIX: &str = "KIT_PARAM_";
 const HEADING: &str = "What the file is given";
 
 /// The flags that give them.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Given {
     /// Give a parameter; may be repeated
     #[arg(long, help_heading = HEADING, value_name = "NAME=VALUE", value_parser = assignment)]
@@ -41,10 +41,7 @@ fn assignment(text: &str) -> Result<String, String> {
 impl Given {
     /// Nothing was given, by flag or by variable.
     pub(crate) fn is_empty(&self) -> bool {
-        self.set.is_empty()
-            && self.params.is_empty()
-            && self.metadata.is_none()
-            && variables().next().is_none()
+        self.set.is_empty() && self.params.is_empty() && self.metadata.is_none() && variables().next().is_none()
     }
 
     /// Reads all of it; each source of mistakes adds its own. A flag beats a variable, which beats a file.
