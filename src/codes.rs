@@ -24,6 +24,7 @@ codes! {
     NO_ANSWER = "KIT0008", "a lookup that nobody here can answer";
     WRONG_CLUSTER = "KIT0009", "a file of another cluster than the one that is named";
     BAD_PARAMETERS = "KIT0010", "a TOML file of parameters that cannot be read";
+    NOT_SIMULATED = "KIT0011", "a cluster that cannot be simulated";
 }
 
 /// A code with its page, from whichever crate.

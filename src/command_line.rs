@@ -87,6 +87,9 @@ pub(crate) enum Command {
     /// Hurt a simulated cloud, or show what is true in it
     Sim(crate::sim::Sim),
 
+    /// Run a file's cluster through faults, in virtual time
+    Simulate(Box<crate::simulate::Simulate>),
+
     /// Say what an error code means, or where the values of an address come from
     Explain(crate::explain::Explain),
 

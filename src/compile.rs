@@ -4,8 +4,9 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use kit_compiler::{MAX_LOOKUP_ROUNDS, Step};
-use kit_graph::Graph;
+use kit_compiler::{Lookup, MAX_LOOKUP_ROUNDS, Step};
+use kit_graph::{Graph, Value};
+use kit_lang::Diagnostic;
 
 use crate::console::Console;
 use crate::exit::Exit;
@@ -13,6 +14,9 @@ use crate::failure::Failure;
 use crate::findings::Findings;
 use crate::given::Given;
 use crate::{check, files, lookups};
+
+/// Who answers a round of lookups.
+type Answer = fn(&[Lookup]) -> Result<Vec<(String, Value)>, Vec<Diagnostic>>;
 
 /// A file, and what it is given.
 #[derive(Debug, Args)]
@@ -33,15 +37,24 @@ impl Input {
 
     /// The graph of the file. What is wrong with it, or with what it is given, is shown.
     pub(crate) fn graph(&self, console: &mut Console) -> Result<Graph, Failure> {
+        self.graph_answered_by(lookups::answer, console)
+    }
+
+    /// The graph of the file for a rehearsal: what no provider answers here gets a stand-in.
+    pub(crate) fn rehearsed_graph(&self, console: &mut Console) -> Result<Graph, Failure> {
+        self.graph_answered_by(lookups::stand_in, console)
+    }
+
+    fn graph_answered_by(&self, answer: Answer, console: &mut Console) -> Result<Graph, Failure> {
         let mut findings = Findings::default();
-        let graph = self.compile(&mut findings);
+        let graph = self.compile(&mut findings, answer);
         if !findings.diagnostics.is_empty() {
             check::show(&findings, console);
         }
         graph.ok_or(Failure::Reported)
     }
 
-    fn compile(&self, findings: &mut Findings) -> Option<Graph> {
+    fn compile(&self, findings: &mut Findings, answer: Answer) -> Option<Graph> {
         let (root, unreadable) = files::load(&self.file, &mut findings.sources);
         let (mut inputs, wrong) = self.given.read(&mut findings.sources);
         findings.diagnostics.extend(unreadable);
@@ -61,7 +74,7 @@ impl Input {
                     findings.omitted += found.omitted;
                     return None;
                 }
-                Step::Need(asked) => match lookups::answer(&asked) {
+                Step::Need(asked) => match answer(&asked) {
                     Ok(answers) => inputs.answer(answers),
                     Err(unanswered) => {
                         findings.diagnostics.extend(unanswered);

@@ -37,7 +37,9 @@ mod render;
 mod resume;
 mod rollback;
 mod sim;
+mod simulate;
 mod status;
+mod timeline;
 
 use command_line::{Command, CommandLine};
 use console::Console;
@@ -82,6 +84,7 @@ fn run(arguments: CommandLine, console: &mut Console) -> Result<Exit, Failure> {
         Command::History(verb) => verb.run(console),
         Command::Events(verb) => verb.run(console),
         Command::Sim(verb) => verb.run(console),
+        Command::Simulate(verb) => verb.run(console),
         Command::Explain(verb) => verb.run(console),
         Command::Completions(verb) => verb.run(console),
     }
