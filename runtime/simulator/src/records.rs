@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kit_model::{
-    Address, Approval, BootId, Call, Epoch, Generation, Head, Inventory, MachineId, NodeId, Outcome, Policy, RevisionId,
+    Address, Approval, Call, Epoch, Generation, Head, Inventory, MachineId, NodeId, Outcome, Policy, RevisionId,
     Spec, SwarmView, Token,
 };
 
@@ -53,7 +53,6 @@ pub(crate) struct Records {
 /// A head that was committed.
 #[derive(Debug, Clone)]
 pub(crate) struct Committed {
-    pub(crate) at_ms: u64,
     pub(crate) head: Arc<Head>,
     /// The highest epoch committed by another holder since, and when.
     pub(crate) replaced: Option<(Epoch, u64)>,
@@ -64,7 +63,6 @@ pub(crate) struct Committed {
 pub(crate) struct Write {
     /// When, in virtual time.
     pub(crate) begun_ms: u64,
-    pub(crate) boot_id: BootId,
     /// What the writer had seen when it decided.
     pub(crate) view: View,
     /// True once it was committed.
@@ -117,8 +115,6 @@ pub(crate) enum Purpose {
     Bootstrap,
     /// To start again what formed a Swarm, after all managers were lost.
     Recover,
-    /// To take the cluster away.
-    Destroy,
 }
 
 /// A call that passed the gate.
@@ -204,7 +200,7 @@ impl Records {
                 committed.replaced = Some((head.epoch, at_ms));
             }
         }
-        self.epochs.entry(head.epoch).or_insert_with(|| Committed { at_ms, head: Arc::clone(&head), replaced: None });
+        self.epochs.entry(head.epoch).or_insert_with(|| Committed { head: Arc::clone(&head), replaced: None });
         while self.epochs.len() > MAX_HEADS {
             self.epochs.pop_first();
         }

@@ -10,7 +10,7 @@ use kit_planner::{Bug, plant};
 use kit_simulator::{FAULTS, FaultKind, Rehearsal, Subject};
 
 /// The most seeds that are tried for one bug: most are caught within twenty.
-const MAX_SEEDS: u64 = 2_000;
+const MAX_SEEDS: u64 = 1_000;
 
 /// The shapes that seeds take turns with: managers and workers.
 const SHAPES: [(u32, u32); 5] = [(3, 1), (5, 0), (3, 4), (5, 6), (3, 0)];
@@ -38,11 +38,12 @@ fn each_planted_bug_is_caught_and_none_without() {
     let next = AtomicUsize::new(0);
     let caught: Mutex<Vec<Caught>> = Mutex::new(Vec::new());
     let missed: Mutex<Vec<Bug>> = Mutex::new(Vec::new());
+    let unsound: Mutex<BTreeMap<u64, String>> = Mutex::new(BTreeMap::new());
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
             scope.spawn(|| {
                 while let Some(&bug) = Bug::ALL.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    match hunt(bug, &shapes, &kinds) {
+                    match hunt(bug, &shapes, &kinds, &unsound) {
                         Some(found) => caught.lock().expect("no panic").push(found),
                         None => missed.lock().expect("no panic").push(bug),
                     }
@@ -63,12 +64,22 @@ fn each_planted_bug_is_caught_and_none_without() {
     }
     println!("{by_invariant:?}");
     let missed = missed.into_inner().expect("no panic");
+    let unsound = unsound.into_inner().expect("no panic");
+    for (seed, breach) in &unsound {
+        println!("seed {seed} without a bug: {breach}");
+    }
+    assert!(unsound.is_empty(), "{} seeds break something without a bug", unsound.len());
     assert!(missed.is_empty(), "not caught: {:?}", missed.iter().map(|bug| bug.name()).collect::<Vec<_>>());
     assert!(wrong.is_empty(), "caught by another invariant than the bug is said to break:\n{}", wrong.join("\n"));
 }
 
 /// The first seed on which the bug breaks something that holds without it.
-fn hunt(bug: Bug, shapes: &[Rehearsal], kinds: &BTreeSet<FaultKind>) -> Option<Caught> {
+fn hunt(
+    bug: Bug,
+    shapes: &[Rehearsal],
+    kinds: &BTreeSet<FaultKind>,
+    unsound: &Mutex<BTreeMap<u64, String>>,
+) -> Option<Caught> {
     for seed in 1..=MAX_SEEDS {
         let shape = usize::try_from(seed).unwrap_or(0) % shapes.len();
         let rehearsal = &shapes[shape];
@@ -78,7 +89,10 @@ fn hunt(bug: Bug, shapes: &[Rehearsal], kinds: &BTreeSet<FaultKind>) -> Option<C
         plant(None);
         let Some(breach) = run.breach else { continue };
         let sound = rehearsal.run(seed, &schedule, 0, false);
-        assert_eq!(sound.breach, None, "seed {seed} without a bug");
+        if let Some(breach) = sound.breach {
+            unsound.lock().expect("no panic").insert(seed, breach.to_string());
+            continue;
+        }
         return Some(Caught { bug, seed, invariant: breach.invariant, what: breach.what });
     }
     None

@@ -125,24 +125,6 @@ fn operator(scene: &Scene<'_>, admission: &Admission, purpose: Purpose, authorit
             | Action::ForceDetach { .. } => Ok(()),
             _ => Err("which may only start, create and attach to recover".to_owned()),
         },
-        Purpose::Destroy => {
-            let Some(head) = scene.records.head.as_deref() else { return Ok(()) };
-            if !head.destroying {
-                return Err("although no destruction is committed".to_owned());
-            }
-            let begun = scene
-                .records
-                .writes
-                .values()
-                .filter(|write| write.committed)
-                .map(|write| write.begun_ms)
-                .max()
-                .unwrap_or_default();
-            if scene.at_ms + CLOCK_SLACK_MS < begun + scene.records.policy.permit_ms {
-                return Err("while a replica's permit was still open".to_owned());
-            }
-            Ok(())
-        }
     }
 }
 

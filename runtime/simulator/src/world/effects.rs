@@ -184,7 +184,7 @@ impl World {
         let begun_ms = self.at_ms;
         if let Some(replica) = self.replicas.get(member) {
             let view = replica.running.as_ref().map(|running| running.view.clone()).unwrap_or_default();
-            let write = Write { begun_ms, boot_id: replica.boot_id.clone(), view, committed: false };
+            let write = Write { begun_ms, view, committed: false };
             self.records.note_write(member, &head, write);
         }
         let at_ms = begun_ms + self.random.latency(WRITE_MS);

@@ -1,5 +1,6 @@
 //! Faults, as they strike and as they end.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use kit_model::{Address, Level};
@@ -58,7 +59,6 @@ impl World {
     }
 
     fn befall(&mut self, kind: &FaultKind, victim: Option<&Address>, for_ms: u64) {
-        let at_ms = self.at_ms;
         let Some(victim) = victim else {
             match kind {
                 FaultKind::Throttle => self.hurt(&Hurt::Throttle(for_ms)),
@@ -69,7 +69,7 @@ impl World {
                 FaultKind::Scale if self.subject.can_scale() => self.operator.wish_scale(),
                 FaultKind::Rollback => self.operator.wish(Wish::Rollback),
                 FaultKind::Pause => self.operator.wish(Wish::Pause),
-                FaultKind::RotateCa => self.hurt(&Hurt::RotateCa),
+                FaultKind::RotateCa if self.may_rotate() => self.hurt(&Hurt::RotateCa),
                 _ => {}
             }
             if self.operator.has_wishes() {
@@ -136,6 +136,24 @@ impl World {
             self.timeline.add_at_level(self.at_ms, Who::Fault, "spared", Level::Debug, None, || spared.to_string());
         }
         self.touch();
+    }
+
+    /// Whether the Swarm survives a new CA: whoever is away then is no longer the node that it was, as if its
+    /// state were lost, and a majority must be left.
+    fn may_rotate(&self) -> bool {
+        if self.true_leader().is_none() {
+            return false;
+        }
+        let managers = self.subject.managers();
+        let mut lost: BTreeSet<&Address> = managers.iter().filter(|member| !self.is_whole(member)).collect();
+        lost.extend(self.faults.iter().filter_map(|fault| match (&fault.target, fault.kind) {
+            (
+                Some(Target::Address(address)),
+                FaultKind::LoseVolume | FaultKind::Wipe | FaultKind::Expire | FaultKind::Phantom,
+            ) => Some(address),
+            _ => None,
+        }));
+        lost.len() <= managers.len().saturating_sub(1) / 2
     }
 
     /// The pinned address of a member.

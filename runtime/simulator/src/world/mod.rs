@@ -2,6 +2,7 @@
 
 mod effects;
 mod faults;
+mod i14;
 mod operator;
 mod replica;
 mod report;
@@ -14,8 +15,6 @@ use std::sync::Arc;
 
 use kit_model::{Address, CallId, ClusterUid, Effect, EffectId, Event, Head, HeadVersion, Observation, Policy};
 use kit_sim::SimCloud;
-
-pub(crate) use replica::Trap;
 
 use crate::fault::{Fault, Origin, Shape};
 use crate::invariants::{self, Breach, Scene};
@@ -32,6 +31,11 @@ use weather::settings_of;
 /// The most steps of one run: a run of an hour with five managers takes some twenty thousand; what goes on
 /// longer goes round in circles.
 const MAX_STEPS: u64 = 5_000_000;
+
+/// How often a decision is made twice, to see that it is the same.
+const DECIDE_TWICE_EVERY: u64 = 16;
+/// In clusters up to so many managers: larger ones are there for their figures.
+const MAX_MANAGERS_DECIDED_TWICE: usize = 9;
 
 /// From which streams the world draws.
 const STREAM_OF_WAYS: u64 = 2;
@@ -107,6 +111,8 @@ pub(crate) struct World {
     watch: Watch,
     pub(crate) breach: Option<Breach>,
     pub(crate) timeline: Timeline,
+    /// How often some replica was handed something.
+    decisions: u64,
     /// Calls that are on their way.
     on_the_way: usize,
     /// True while listings are partial.
@@ -144,6 +150,7 @@ impl World {
             watch: Watch::default(),
             breach: None,
             timeline,
+            decisions: 0,
             on_the_way: 0,
             partial_listings: false,
             engineless: BTreeSet::new(),
@@ -287,14 +294,26 @@ impl World {
         let now = replica.clocks.now(self.at_ms);
         let process = replica.process;
         let Some(running) = &mut replica.running else { return };
+        // Deciding twice is as dear as deciding: now and then is enough, since each seed does it elsewhere.
+        self.decisions += 1;
+        let twin = matches!(&event, Event::Observed(_, seen) if seen.inventory.is_some())
+            && self.decisions.is_multiple_of(DECIDE_TWICE_EVERY)
+            && self.subject.managers().len() <= MAX_MANAGERS_DECIDED_TWICE;
+        let twin = twin.then(|| (running.reconciler.clone(), event.clone()));
         let effects: Vec<Effect> = running.reconciler.handle(event, now);
         running.gate = running.reconciler.gate();
+        let differs = twin.and_then(|(former, event)| {
+            i14::differs(former, event, &running.reconciler, &effects, &self.records, &self.policy, now)
+        });
         // What production writes to the state volume when it changes.
         if let Some(head) = running.reconciler.head() {
             let cached = self.volumes.entry(member.clone()).or_default();
             if cached.head.as_ref().is_none_or(|cached| cached.version != head.version) {
                 cached.head = Some(head.clone());
             }
+        }
+        if let Some(what) = differs {
+            self.break_off(Breach { invariant: "I14", never: invariants::I14, at_ms: self.at_ms, what });
         }
         for effect in effects {
             self.perform(member, process, effect);

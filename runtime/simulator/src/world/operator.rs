@@ -60,8 +60,6 @@ pub(crate) struct Operator {
     troubles: BTreeMap<ResumeWish, u32>,
     /// How often in a row the Swarm had no leader.
     leaderless: u32,
-    /// What was done about it.
-    done: BTreeMap<ResumeWish, u64>,
     recovering: bool,
     calls: u64,
     /// When what was asked for last.
@@ -82,7 +80,6 @@ impl Operator {
             wishes: VecDeque::new(),
             troubles: BTreeMap::new(),
             leaderless: 0,
-            done: BTreeMap::new(),
             recovering: false,
             calls: 0,
             asked: BTreeMap::new(),
@@ -376,8 +373,6 @@ impl World {
             }
             None => self.records.makes.clear(),
         }
-        let times = self.operator.done.entry(wish.clone()).or_default();
-        *times += 1;
     }
 
     /// What is to be true.

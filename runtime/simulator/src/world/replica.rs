@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use kit_model::{Address, BootId, Call, MachineId, Now};
+use kit_model::{BootId, Call, MachineId, Now};
 use kit_planner::{Gate, Reconciler};
 
 use crate::records::View;
@@ -103,10 +103,6 @@ impl Running {
 }
 
 impl Replica {
-    pub(crate) const fn is_frozen(&self, at_ms: u64) -> bool {
-        self.frozen_until_ms > at_ms
-    }
-
     /// Takes the first trap that `matches` out.
     pub(crate) fn spring(&mut self, matches: impl Fn(&Trap) -> bool) -> Option<Trap> {
         let index = self.traps.iter().position(matches)?;
@@ -121,11 +117,6 @@ pub(crate) struct StateVolume {
     pub(crate) revisions: BTreeSet<kit_model::RevisionId>,
     /// The head that a replica there saw last.
     pub(crate) head: Option<kit_model::Versioned<kit_model::Head>>,
-}
-
-/// Whether an address is one of those that have a replica.
-pub(crate) fn has_replica(managers: &[Address], address: &Address) -> bool {
-    managers.contains(address)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use kit_model::{
 };
 use kit_planner::Reconciler;
 
-use super::replica::{Clocks, Replica, Running, has_replica};
+use super::replica::{Clocks, Replica, Running};
 use super::{Due, World};
 use crate::records::{Admission, Disruption, Moment, Repeat};
 use crate::timeline::Who;
@@ -45,9 +45,6 @@ pub(super) struct Watch {
     /// What members were before they were hurt, and what became of them.
     pub(super) patients: BTreeMap<Address, Patient>,
     pub(super) used_approvals: Vec<(u64, Approval)>,
-    /// What each member was told last in the timeline.
-    told: BTreeMap<Address, String>,
-    pub(super) first_converged_ms: Option<u64>,
 }
 
 /// A member that a fault befell.
@@ -175,9 +172,6 @@ impl World {
 
     /// The supervisor starts kitc.
     pub(super) fn start_replica(&mut self, member: &Address) {
-        if !has_replica(self.subject.managers(), member) {
-            return;
-        }
         let policy = self.policy.clone();
         let uid = Some(self.uid.clone());
         let Some(replica) = self.replicas.get_mut(member) else { return };
