@@ -58,8 +58,6 @@ bugs! {
     TokenWithoutGeneration = "token-without-generation" breaks ["I12", "I16", "I21"];
     /// The gate admits whatever it is asked.
     GateOpen = "gate-open" breaks ["I8", "I11"];
-    /// The gate does not look at the epoch of a call.
-    EpochIgnored = "epoch-ignored" breaks ["I8"];
     /// The gate admits until the very end of a permit.
     MarginIgnored = "margin-ignored" breaks ["I8"];
     /// A permit is measured from when the write was answered.
@@ -72,8 +70,6 @@ bugs! {
     ListingBeforeHead = "listing-before-head" breaks ["I2", "I4", "I8", "I15", "I19"];
     /// What a partial listing lacks is taken for gone.
     PartialListingAsAbsence = "partial-listing-as-absence" breaks ["I4", "I10", "I15"];
-    /// One listing is enough to take a machine for gone, where listings lag.
-    SingleListingAsAbsence = "single-listing-as-absence" breaks ["I4", "I10", "I15"];
     /// A machine is made again while the former is still shutting down.
     CreateBeforeTerminated = "create-before-terminated" breaks ["I4", "I5", "I21"];
     /// A machine whose state the provider does not say is taken for dead.

@@ -98,7 +98,7 @@ impl Gate {
         }
         match (self.belief, call.authority) {
             (Belief::Permit(permit), Authority::Permit(epoch)) => {
-                if epoch != permit.epoch && !planted(Bug::EpochIgnored) {
+                if epoch != permit.epoch {
                     return Err(Refusal::OtherEpoch { call: epoch, open: permit.epoch });
                 }
                 in_time(permit.not_after_boot_ms.min(call.not_after_boot_ms), policy, now)

@@ -8,6 +8,7 @@ mod change;
 mod draft;
 mod gate;
 mod majority;
+mod making;
 mod managers;
 mod memory;
 mod operator;
@@ -15,10 +16,12 @@ mod plan;
 mod reconciler;
 mod request;
 mod retire;
+mod settling;
 mod slots;
 mod specs;
 mod subject;
 mod survey;
+mod volumes;
 
 #[cfg(feature = "planted-bugs")]
 pub use bugs::{Bug, plant};

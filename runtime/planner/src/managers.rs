@@ -229,10 +229,8 @@ impl<'s> Round<'s> {
         let healthy_target = it.sight.nodes().any(Node::is_healthy_voter);
         let phantoms = scene.voters.phantoms();
         let own_phantom = |id: &kit_model::NodeId| it.sight.nodes().any(|node| node.id == *id);
-        if healthy_target || phantoms.iter().any(|id| !own_phantom(id)) {
-            if !phantoms.is_empty() {
-                return Err(Reason::Phantom { nodes: phantoms.to_vec() });
-            }
+        if !phantoms.is_empty() && (healthy_target || phantoms.iter().any(|id| !own_phantom(id))) {
+            return Err(Reason::Phantom { nodes: phantoms.to_vec() });
         }
         Ok(())
     }
@@ -253,7 +251,7 @@ impl<'s> Round<'s> {
         if let Some(address) = self.other_open(it) {
             return Err(Reason::AnotherDisrupted { address });
         }
-        if planted(Bug::TwoAtOnce) {
+        if planted(Bug::TwoAtOnce) || planted(Bug::NoQuorumCheck) || planted(Bug::UnhealthyCountsAsHealthy) {
             return Ok(());
         }
         let Some(group) = scene.spec.leader_group() else { return Ok(()) };
@@ -307,7 +305,7 @@ impl<'s> Round<'s> {
     /// Whether so much of the group is unhealthy at once that machines are not the cause.
     pub(crate) fn is_mass_failure(&mut self, it: &Subject<'s>) -> bool {
         let scene = self.scene;
-        if planted(Bug::MassFailureIgnored) {
+        if planted(Bug::MassFailureIgnored) || planted(Bug::NoQuorumCheck) {
             return false;
         }
         let on_purpose = |address: &Address| {

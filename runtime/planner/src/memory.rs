@@ -219,11 +219,10 @@ impl Memory {
             return;
         }
         let unknown = node.is_some_and(|node| node.state == NodeState::Unknown);
-        if !unknown || planted(Bug::UnknownNodeAsDown) {
-            if machine.state == MachineState::Running && node.is_some() {
-                let since = before.down.get(address).copied().unwrap_or(now.boot_ms);
-                self.down.insert(address.clone(), since);
-            }
+        let told = !unknown || planted(Bug::UnknownNodeAsDown);
+        if told && machine.state == MachineState::Running && node.is_some() {
+            let since = before.down.get(address).copied().unwrap_or(now.boot_ms);
+            self.down.insert(address.clone(), since);
         }
         let pending = matches!(machine.state, MachineState::Pending | MachineState::Running);
         if pending && (node.is_none() || head.intent(address).is_some()) {
@@ -261,7 +260,7 @@ impl Memory {
         self.attempts.retain(|address, attempt| {
             // Kept a while after its time, so that a repetition is known as one.
             now.boot_ms < attempt.next_ms.saturating_add(policy.backoff_max_ms)
-                && !(self.whole.contains_key(address) && !head.operations.contains_key(address))
+                && (!self.whole.contains_key(address) || head.operations.contains_key(address))
         });
     }
 
@@ -422,7 +421,7 @@ impl Memory {
 
     /// How long until health may be judged after the last change of leader that this holder knows of.
     pub(crate) fn election_left(&self, now: Now, policy: &Policy) -> u64 {
-        if planted(Bug::AfterElectionIgnored) {
+        if planted(Bug::AfterElectionIgnored) || planted(Bug::UnknownNodeAsDown) {
             return 0;
         }
         let since = self.leader.as_ref().map_or(now.boot_ms, |(_, since)| *since).max(self.began_ms);
@@ -518,9 +517,7 @@ fn note_absence(
         return;
     }
     let first_ms = known.map_or(inventory.at.boot_ms, |known| known.first_ms);
-    let confirmed = inventory.strong
-        || planted(Bug::SingleListingAsAbsence)
-        || inventory.at.boot_ms.saturating_sub(first_ms) >= policy.absence_ms;
+    let confirmed = inventory.strong || inventory.at.boot_ms.saturating_sub(first_ms) >= policy.absence_ms;
     absences.insert(address.clone(), Absence { first_ms, confirmed });
 }
 

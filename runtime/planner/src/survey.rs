@@ -133,7 +133,7 @@ impl<'a> Survey<'a> {
     }
 }
 
-fn slice<'s, T>(all: &'s [(Key, T)], key: Key) -> &'s [(Key, T)] {
+fn slice<T>(all: &[(Key, T)], key: Key) -> &[(Key, T)] {
     let from = all.partition_point(|(at, _)| *at < key);
     let length = all[from..].iter().take_while(|(at, _)| *at == key).count();
     &all[from..from + length]

@@ -237,6 +237,13 @@ fn rescue_step(scene: &RescueScene<'_>, address: &Address) -> Result<Option<(Act
                 let action = Action::AttachVolume { volume: volume.id.clone(), machine: machine.id.clone() };
                 Ok(Some((action, format!("{} runs without its volume", machine.id))))
             }
+            // No rescue takes a volume from anybody: `recover` does, where a person asks for it.
+            MachineState::Running => match volume.holder() {
+                Some(holder) if holder.machine != machine.id => {
+                    Err(Reason::VolumeElsewhere { volume: volume.id.clone(), machine: holder.machine.clone() })
+                }
+                _ => Ok(None),
+            },
             _ => Ok(None),
         },
         several => Err(Reason::TwoMachines { machines: several.iter().map(|machine| machine.id.clone()).collect() }),

@@ -1,4 +1,5 @@
 //! A small world to plan against, told in lines of text.
+#![allow(unreachable_pub, dead_code, reason = "shared by tests of which each uses a part")]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -530,7 +531,6 @@ fn action(action: &Action) -> String {
 }
 
 /// The head as another holder's, with its permit open.
-#[allow(dead_code, reason = "not every test speaks of holders")]
 pub fn held_by(head: &mut Head, member: &str) {
     head.holder = Some(Holder { member: Address::from(member), boot_id: BootId::from("other") });
     head.permit = PermitState::Open;
