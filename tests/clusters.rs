@@ -184,6 +184,16 @@ fn two_of_three_are_rescued_and_three_of_three_are_recovered() {
     cluster.ok(&["sim", "kill", "managers.m1", "managers.m2"]);
     let nobody = cluster.until("loss of the quorum", |status| status["unreachable"].is_string());
     assert_eq!(nobody["converged"], false);
+    // In one of ten cases the cloud leaves both volumes with the dead machines. No rescue takes a volume from anybody;
+    // it says so, and a person does it with the same command as after the loss of all.
+    let stuck = |status: &Value| {
+        let elsewhere = |member: &Value| member["waits"].to_string().contains("KIT7019");
+        members(status, "managers").filter(|member| elsewhere(member)).count() == 2
+    };
+    let rescued = cluster.until("rescue", |status| status["converged"] == true || stuck(status));
+    if stuck(&rescued) {
+        cluster.ok(&["recover", FILE, "--yes"]);
+    }
     let rescued = cluster.converged();
     assert_eq!(pairing(&rescued), pairing(&before));
     assert_single(&rescued);

@@ -1,9 +1,11 @@
-//! A cluster of which no manager runs: the only time after the beginning that the operator makes machines.
+//! A cluster of which too few managers run to commit anything: the only time after the beginning that an operator
+//! makes machines. With none running nobody else can; with one running its replica rescues the others by itself, but
+//! takes no volume from a dead machine that the provider did not free.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use kit_model::{Address, ErrorClass, Inventory, MachineState, Outcome, Spec};
+use kit_model::{Address, ErrorClass, Inventory, MachineState, Outcome, Spec, Volume};
 use tokio::time::{Instant, sleep};
 
 use super::send::trouble;
@@ -22,20 +24,29 @@ impl Operator {
     /// answers: the same nodes, the same Swarm.
     ///
     /// # Errors
-    /// When managers run, the cluster was never formed, or none comes back in time.
+    /// When a manager answers or enough run to elect one, the cluster was never formed, or none comes back in time.
     pub async fn recover(&self, spec: &Spec, progress: &dyn Progress) -> Result<(), OperatorError> {
         let anchor = self.anchor().await?.ok_or_else(|| self.not_formed())?;
         let inventory = self.list(&anchor.uid, Some(spec)).await?;
         if !kit_planner::is_formed(&inventory) {
             return Err(self.not_formed());
         }
-        let running = running_managers(spec, &inventory);
-        if !running.is_empty() {
+        if let Ok(reached) = self.reach_for(Some(spec)).await {
+            let message = format!("{} answers: a recovery is only for when no manager can", reached.via);
+            return Err(OperatorError::new(codes::MANAGERS_RUN, message)
+                .with_help("the leader's replica heals the others; `kitc status` shows what it waits for"));
+        }
+        let whole = whole_managers(spec, &inventory);
+        let voters = spec.leader_group().map_or(0, |group| group.count);
+        if whole.len() >= kit_planner::majority(voters) as usize {
             return Err(OperatorError::new(
                 codes::MANAGERS_RUN,
-                format!("the machine of {} runs: a recovery is only for when none does", running.join(", ")),
+                format!(
+                    "the machines of {} run with their volumes, which are enough to elect a leader",
+                    whole.join(", ")
+                ),
             )
-            .with_help("its replica heals or rescues the others; `kitc status` shows what it waits for"));
+            .with_help("after the loss of a leader try again in 20 s; `kitc status` shows what they wait for"));
         }
         let deadline = Instant::now() + PATIENCE;
         let mut first_absent: BTreeMap<Address, u64> = BTreeMap::new();
@@ -112,14 +123,17 @@ impl Operator {
     }
 }
 
-fn running_managers(spec: &Spec, inventory: &Inventory) -> Vec<String> {
+/// Managers whose machine runs with its own volume, or may: what is unknown is not gone.
+fn whole_managers(spec: &Spec, inventory: &Inventory) -> Vec<String> {
     spec.leader_group()
         .iter()
         .flat_map(|group| &group.members)
         .filter(|address| {
-            inventory
-                .machines_of(address)
-                .any(|machine| matches!(machine.state, MachineState::Running | MachineState::Unknown))
+            let holder = inventory.volume_of(address).and_then(Volume::holder).map(|holder| &holder.machine);
+            inventory.machines_of(address).any(|machine| {
+                machine.state == MachineState::Unknown
+                    || machine.state == MachineState::Running && holder.is_some_and(|holder| *holder == machine.id)
+            })
         })
         .map(ToString::to_string)
         .collect()

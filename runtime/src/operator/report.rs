@@ -159,7 +159,7 @@ impl Operator {
         let head = view.head.as_ref().or(last_seen).map(|head| &head.value);
         let cached = view.cached.as_ref().map(|(_, spec)| &**spec);
         let spec = view.committed().map(AsRef::as_ref).or(cached).or(spec);
-        let waits = waits_of(view, head);
+        let waits = waits_of(view);
         let mut lacking: BTreeMap<Address, Lack> = BTreeMap::new();
         let mut converged = false;
         if let (Some(spec), Ok(inventory), Some(head)) = (spec, &view.inventory, head) {
@@ -215,13 +215,11 @@ impl Operator {
 
 type Waits = BTreeMap<Option<Address>, Vec<PlannedWait>>;
 
-/// What waits, as the replica that acts says it: the holder of the head, or whoever showed a wait last where
-/// nobody can hold it.
-fn waits_of(view: &ClusterView, head: Option<&Head>) -> Waits {
-    let holder = head.and_then(|head| head.holder.as_ref()).map(|holder| &holder.member);
-    let spokesman = holder
-        .filter(|holder| view.leader.is_none() || view.leader.as_ref() == Some(*holder))
-        .or(view.leader.as_ref())
+/// What waits, as the replica that acts says it: the leader's, or whoever showed itself last where nobody leads.
+fn waits_of(view: &ClusterView) -> Waits {
+    let spokesman = view
+        .leader
+        .as_ref()
         .and_then(|member| view.replicas.get(member))
         .or_else(|| view.replicas.values().max_by_key(|replica| replica.wall_ms));
     let mut waits = Waits::new();
