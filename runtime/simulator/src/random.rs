@@ -42,6 +42,11 @@ impl Random {
         if self.percent(3) { base + self.within(usual, usual * 10) } else { base }
     }
 
+    /// As [`Self::latency`], but now and then as long as `longest`: an expired credential, a busy disk.
+    pub(crate) const fn slow_latency(&mut self, usual: u64, longest: u64) -> u64 {
+        if self.percent(3) { self.within(usual, longest) } else { self.latency(usual) }
+    }
+
     /// One of them.
     pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
         let index = usize::try_from(self.below(from.len() as u64)).unwrap_or(0);

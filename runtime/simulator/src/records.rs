@@ -38,6 +38,8 @@ pub(crate) struct Records {
     pub(crate) no_quorum: Option<(u64, Option<u64>)>,
     /// Since when a volume is marked as formed, in truth.
     pub(crate) formed_since: Option<u64>,
+    /// Addresses that a machine was ever asked for.
+    pub(crate) asked_for: BTreeSet<Address>,
     /// Which token each making was asked for under.
     pub(crate) made_under: BTreeMap<(Address, Generation), Token>,
     /// When the leader changed last, in truth.
@@ -76,6 +78,10 @@ pub(crate) struct View {
     pub(crate) swarm: Option<Arc<SwarmView>>,
     /// True if the last question for a listing got no answer.
     pub(crate) listing_failed: bool,
+    /// Since when complete listings lack a manager's machine, on the actor's own boot clock.
+    pub(crate) absent_since: BTreeMap<Address, u64>,
+    /// Managers whose machines were all terminated when they were listed last.
+    pub(crate) seen_dead: BTreeSet<Address>,
 }
 
 /// A manager whom we stopped, rebooted, demoted or ended.
@@ -162,6 +168,7 @@ impl Records {
             worker_broken_since: BTreeMap::new(),
             no_quorum: None,
             formed_since: None,
+            asked_for: BTreeSet::new(),
             made_under: BTreeMap::new(),
             leader_since: 0,
             approved: BTreeSet::new(),

@@ -67,6 +67,26 @@ pub(super) fn i10(scene: &Scene<'_>) -> Result<(), String> {
             request.address
         ));
     }
+    // Where listings promise nothing, one that lacks a machine proves nothing: a minute must lie between two.
+    if let (Action::CreateMachine(request), Authority::Permit(_)) = (&admission.call.action, admission.call.authority)
+        && let Some(inventory) = view.inventory.as_deref()
+        && !inventory.strong
+        && !scene.records.tokens.contains_key(&request.token)
+        && request.ip.is_some()
+        && scene.records.asked_for.contains(&request.address)
+        && inventory.machines_of(&request.address).next().is_none()
+        && !view.seen_dead.contains(&request.address)
+    {
+        let since_ms = view.absent_since.get(&request.address).copied().unwrap_or(inventory.at.boot_ms);
+        let lacked_ms = inventory.at.boot_ms.saturating_sub(since_ms);
+        if lacked_ms < scene.records.policy.absence_ms {
+            return Err(format!(
+                "{} was made again after listings had lacked its machine for {} s",
+                request.address,
+                lacked_ms / 1000
+            ));
+        }
+    }
     let Some((machine, state)) = passed_over(scene, admission) else { return Ok(()) };
     let partial = view.listing_failed || view.inventory.as_ref().is_some_and(|inventory| !inventory.complete);
     if partial && state_in(view.inventory.as_deref(), &machine).is_none() {

@@ -28,6 +28,10 @@ const PROVIDER_MS: u64 = 120;
 const WRITE_MS: u64 = 30;
 /// How long credentials and signing take, usually, in milliseconds.
 const SIGN_MS: u64 = 10;
+/// How long they may take, in milliseconds: longer than a permit.
+const SLOWEST_SIGN_MS: u64 = 12_000;
+/// How long a committed write may take, in milliseconds: most of a permit.
+const SLOWEST_WRITE_MS: u64 = 8_000;
 /// How many of a hundred listings are partial while they are.
 const PARTIAL_PERCENT: u64 = 70;
 /// After how long a write without an answer counts as unknown, in milliseconds.
@@ -156,9 +160,10 @@ impl World {
 
     /// Something comes back to a replica that is not the answer to a call.
     pub(super) fn answer(&mut self, member: &Address, event: Event) {
+        let subject = Arc::clone(&self.subject);
         if let Some(running) = self.replicas.get_mut(member).and_then(|replica| replica.running.as_mut()) {
             match &event {
-                Event::Observed(_, seen) => note_view(running, seen),
+                Event::Observed(_, seen) => note_view(running, seen, subject.managers()),
                 Event::Committed(..) => {
                     let replica = self.replicas.get_mut(member);
                     let sprung = replica.and_then(|replica| replica.spring(|trap| *trap == Trap::CrashOnCommit));
@@ -187,7 +192,7 @@ impl World {
             let write = Write { begun_ms, view, committed: false };
             self.records.note_write(member, &head, write);
         }
-        let at_ms = begun_ms + self.random.latency(WRITE_MS);
+        let at_ms = begun_ms + self.random.slow_latency(WRITE_MS, SLOWEST_WRITE_MS);
         self.schedule(at_ms, Due::Write { member: member.clone(), process, id, base, head, begun_ms });
     }
 
@@ -222,7 +227,7 @@ impl World {
         running.calls.push_back(call);
         if running.in_flight < MAX_IN_FLIGHT {
             running.in_flight += 1;
-            let at_ms = self.at_ms + self.random.latency(SIGN_MS);
+            let at_ms = self.at_ms + self.random.slow_latency(SIGN_MS, SLOWEST_SIGN_MS);
             self.schedule(at_ms, Due::Send { member: member.clone(), process });
         }
     }
@@ -300,6 +305,7 @@ impl World {
         }
         match action {
             Action::CreateMachine(request) => {
+                self.records.asked_for.insert(request.address.clone());
                 let key = (request.address.clone(), request.generation);
                 if matches!(admission.call.authority, kit_model::Authority::Permit(_)) {
                     self.records.made_under.entry(key).or_insert_with(|| request.token.clone());
@@ -368,7 +374,7 @@ impl World {
             if running.calls.is_empty() {
                 running.in_flight = running.in_flight.saturating_sub(1);
             } else {
-                let at_ms = self.at_ms + self.random.latency(SIGN_MS);
+                let at_ms = self.at_ms + self.random.slow_latency(SIGN_MS, SLOWEST_SIGN_MS);
                 self.schedule(at_ms, Due::Send { member: member.clone(), process });
             }
         }
@@ -382,11 +388,30 @@ impl Replica {
     }
 }
 
-fn note_view(running: &mut Running, seen: &Observation) {
+/// Since when complete listings lack each manager's machine, as far as this replica was shown.
+fn note_absences(running: &mut Running, inventory: &Inventory, managers: &[Address]) {
+    for member in managers {
+        let mut machines = inventory.machines_of(member).peekable();
+        if machines.peek().is_some() {
+            running.view.absent_since.remove(member);
+            // Who was seen dead stays dead, even if the provider forgets the machine.
+            if machines.all(|machine| machine.state.is_terminal()) {
+                running.view.seen_dead.insert(member.clone());
+            } else {
+                running.view.seen_dead.remove(member);
+            }
+        } else if inventory.complete {
+            running.view.absent_since.entry(member.clone()).or_insert(inventory.at.boot_ms);
+        }
+    }
+}
+
+fn note_view(running: &mut Running, seen: &Observation, managers: &[Address]) {
     match &seen.inventory {
         Some(Ok(inventory)) => {
             running.view.inventory = Some(Arc::clone(inventory));
             running.view.listing_failed = false;
+            note_absences(running, inventory, managers);
         }
         Some(Err(_)) => running.view.listing_failed = true,
         None => {}

@@ -195,7 +195,7 @@ impl World {
                 not_after_boot_ms: u64::MAX,
                 action: step.action,
             };
-            let view = View { inventory: Some(Arc::clone(inventory)), swarm: None, listing_failed: false };
+            let view = View { inventory: Some(Arc::clone(inventory)), ..View::default() };
             let admission = Admission { at_ms: self.at_ms, by: Actor::Operator { purpose }, call, view };
             self.admitted(&admission);
             self.operator.in_flight += 1;

@@ -1,6 +1,6 @@
 //! How the cloud of one run behaves: a cloud that is always the same hides what only a slow one shows.
 
-use kit_sim::SimSettings;
+use kit_sim::{SimSettings, Span};
 
 use super::World;
 use crate::random::Random;
@@ -38,6 +38,11 @@ impl World {
         if random.percent(40) {
             // Dead machines vanish from listings soon: only absence tells of them.
             settings.forget_ms = random.within(1_000, 90_000);
+        }
+        if random.percent(30) {
+            // A Swarm that elects before the former leader's permit is over.
+            settings.election = Span::new(1_000, 6_000);
+            settings.re_election = Span::new(500, 3_000);
         }
         settings.freed_permille = [0, 500, 1_000].get(usize::try_from(random.below(3)).unwrap_or(0)).map_or(700, |it| *it);
         settings.late_commit_permille = if random.percent(30) { 1_000 } else { 500 };
