@@ -191,7 +191,7 @@ impl<'s> Round<'s> {
             && scene.memory.whole_for(address, scene.now).is_some_and(|ms| ms >= scene.policy.stable_ms)
     }
 
-    /// Whether `address` belongs to the voters, now or by what the Swarm still says.
+    /// Whether `address` belongs to the group that leads, by its name: that group never changes.
     fn is_voter(&self, address: &Address) -> bool {
         self.scene.spec.leader.as_deref() == Some(address.group())
     }
