@@ -130,10 +130,8 @@ impl Args for ScheduleFlags {
 
 impl FromArgMatches for ScheduleFlags {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let mut faults: Vec<Fault> = FAULTS
-            .iter()
-            .flat_map(|info| matches.get_many::<Fault>(info.name).unwrap_or_default().cloned())
-            .collect();
+        let mut faults: Vec<Fault> =
+            FAULTS.iter().flat_map(|info| matches.get_many::<Fault>(info.name).unwrap_or_default().cloned()).collect();
         faults.sort_by_key(|fault| fault.at_ms);
         Ok(Self(faults))
     }
@@ -357,4 +355,3 @@ struct Finding<'a> {
     run: &'a Run,
     shortest: Vec<Fault>,
 }
-

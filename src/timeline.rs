@@ -60,14 +60,10 @@ impl<'a> Page<'a> {
     pub(crate) fn show(&self, subject: &Subject, verbose: bool, out: &mut impl Write) -> Result<(), Failure> {
         let run = self.run;
         let spec = subject.spec();
-        let groups: Vec<String> =
-            spec.groups.values().map(|group| format!("{} {}", group.count, group.name)).collect();
+        let groups: Vec<String> = spec.groups.values().map(|group| format!("{} {}", group.count, group.name)).collect();
         writeln!(out, "{}: {}, in virtual time (0:00 is when the cluster stands)", spec.cluster, groups.join(", "))?;
         if subject.is_substituted() {
-            writeln!(
-                out,
-                "The simulated cloud stands in for the file's own provider; lookups have stand-in answers."
-            )?;
+            writeln!(out, "The simulated cloud stands in for the file's own provider; lookups have stand-in answers.")?;
         }
         writeln!(out)?;
         for line in run.lines.iter().filter(|line| verbose || is_news(line)) {

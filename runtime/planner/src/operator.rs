@@ -166,7 +166,9 @@ pub fn recover(spec: &Spec, uid: &ClusterUid, inventory: &Inventory, absent: &BT
     }
     for member in gone {
         let machines = Machines::of(inventory, &member.address);
-        let Some(volume) = inventory.volume_of(&member.address).filter(|volume| volume.formed) else {
+        // A voter that died before its volume was marked may hold state all the same: what the disk says counts.
+        let may_return = |volume: &&Volume| volume.formed || machines.last_dead().is_some();
+        let Some(volume) = inventory.volume_of(&member.address).filter(may_return) else {
             wait(&mut plan, Some(&member.address), Reason::VolumeGone);
             continue;
         };

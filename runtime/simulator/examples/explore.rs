@@ -1,5 +1,10 @@
 //! Explores seeds of clusters with 3 and 5 managers on all cores: `explore [RUNS] [FIRST] [MANAGERS WORKERS]`.
-#![allow(clippy::print_stdout, clippy::disallowed_methods, clippy::disallowed_types, reason = "a program, not the crate")]
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a program, not the crate"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;

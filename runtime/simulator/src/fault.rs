@@ -194,10 +194,7 @@ impl FromStr for FaultKind {
         Self::named(text).ok_or_else(|| FaultError {
             text: text.to_owned(),
             why: "no such kind of fault".to_owned(),
-            help: format!(
-                "one of all, none, {}",
-                FAULTS.iter().map(|info| info.name).collect::<Vec<_>>().join(", ")
-            ),
+            help: format!("one of all, none, {}", FAULTS.iter().map(|info| info.name).collect::<Vec<_>>().join(", ")),
         })
     }
 }
@@ -224,8 +221,7 @@ impl Fault {
                 return Err(error("it befalls the whole cluster and takes a time only".to_owned()));
             }
         };
-        let (from, when) =
-            when.strip_prefix("boot+").map_or((Origin::Whole, when), |when| (Origin::Boot, when));
+        let (from, when) = when.strip_prefix("boot+").map_or((Origin::Whole, when), |when| (Origin::Boot, when));
         let (at, length) = match when.split_once('+') {
             Some(_) if matches!(info.shape, Shape::At | Shape::Operator) => {
                 return Err(error("it happens at once and takes no length".to_owned()));
@@ -302,8 +298,7 @@ impl fmt::Display for Target {
 /// # Errors
 /// When it is no duration of the language, or longer than [`MAX_FAULT_MS`].
 pub fn parse_time(text: &str) -> Result<u64, String> {
-    let milliseconds =
-        parse_duration_ms(text).map_err(|_| format!("\"{text}\" is no time: 500ms, 60s, 2min"))?;
+    let milliseconds = parse_duration_ms(text).map_err(|_| format!("\"{text}\" is no time: 500ms, 60s, 2min"))?;
     if milliseconds > MAX_FAULT_MS {
         return Err(format!("\"{text}\" is more than a day of virtual time"));
     }

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kit_model::{
-    Address, Approval, Call, Epoch, Generation, Head, Inventory, MachineId, NodeId, Outcome, Policy, RevisionId,
-    Spec, SwarmView, Token,
+    Address, Approval, Call, Epoch, Generation, Head, Inventory, MachineId, NodeId, Outcome, Policy, RevisionId, Spec,
+    SwarmView, Token,
 };
 
 /// How many heads are remembered: late calls are at most 5 minutes late, and no holder writes more than one

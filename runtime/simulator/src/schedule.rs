@@ -14,6 +14,9 @@ use crate::subject::Subject;
 /// The most faults that a drawn schedule has: more of them only hide each other.
 const MAX_FAULTS: u64 = 7;
 
+/// How often another fault is drawn for a schedule that has none.
+const MAX_REDRAWS: u32 = 32;
+
 /// How long faults go on from the beginning of a bootstrap, in milliseconds: three managers stand after some
 /// two minutes.
 const BOOTSTRAP_WINDOW_MS: u64 = 3 * 60 * 1000;
@@ -48,6 +51,12 @@ pub(crate) fn draw(seed: u64, subject: &Subject, kinds: &BTreeSet<FaultKind>) ->
     let many = draw.random.within(u64::from(draw.faults.is_empty()), MAX_FAULTS - 1);
     for _ in 0..draw.random.within(u64::from(draw.faults.is_empty()), many) {
         draw.any();
+    }
+    // What was drawn may be of no use at its time: a schedule without faults would explore nothing.
+    for _ in 0..MAX_REDRAWS {
+        if draw.faults.is_empty() {
+            draw.any();
+        }
     }
     let mut faults = draw.faults;
     faults.sort_by_key(|fault| fault.at_ms);
@@ -149,13 +158,13 @@ impl Draw<'_> {
                 None => return,
             },
             FaultKind::Stranger => Some(self.named_manager()),
-            FaultKind::Kill | FaultKind::Stop | FaultKind::FreezeMachine
+            FaultKind::Kill
+            | FaultKind::Stop
+            | FaultKind::FreezeMachine
             | FaultKind::Cut
             | FaultKind::Isolate
             | FaultKind::UnknownState
-            | FaultKind::FailDocker => {
-                Some(self.anyone())
-            }
+            | FaultKind::FailDocker => Some(self.anyone()),
             _ => match kind.info().shape {
                 Shape::At | Shape::For => Some(self.manager()),
                 Shape::Everywhere | Shape::Operator => None,

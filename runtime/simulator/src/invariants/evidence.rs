@@ -196,10 +196,8 @@ fn judged(scene: &Scene<'_>, old: Option<&Head>, new: &Head, address: &Address) 
     let Some(operation) = new.operations.get(address) else { return Ok(()) };
     let former = old.and_then(|old| old.operations.get(address));
     let rebooted = operation.rebooted && !former.is_some_and(|former| former.rebooted);
-    let condemned = operation
-        .condemned
-        .iter()
-        .find(|machine| !former.is_some_and(|former| former.condemned.contains(*machine)));
+    let condemned =
+        operation.condemned.iter().find(|machine| !former.is_some_and(|former| former.condemned.contains(*machine)));
     let Some(holder) = &new.holder else { return Ok(()) };
     let Some(write) = scene.records.writes.get(&(holder.member.clone(), new.epoch)) else { return Ok(()) };
     let inventory = write.view.inventory.as_deref();

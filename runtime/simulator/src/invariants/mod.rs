@@ -92,7 +92,7 @@ invariants! {
 }
 
 /// What I14 says.
-pub(crate) const I14: &str = 
+pub(crate) const I14: &str =
     "plan mutating anything, or, on the same inputs, differing from itself or from apply's first step";
 /// What I21 says of the end of a run.
 pub(crate) const I21_END: &str = "after faults stop, no convergence within the bound";

@@ -103,10 +103,7 @@ pub(super) fn i18(scene: &Scene<'_>) -> Result<(), String> {
         && let (Some(owner), Some(holder)) = (scene.truth.volume(volume), scene.truth.machine(machine))
         && owner != holder.address
     {
-        return Err(format!(
-            "{volume} of {owner} was to be attached to {machine} of {}",
-            holder.address
-        ));
+        return Err(format!("{volume} of {owner} was to be attached to {machine} of {}", holder.address));
     }
     flagged(scene, "I18")
 }

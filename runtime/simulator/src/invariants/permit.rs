@@ -111,10 +111,9 @@ fn operator(scene: &Scene<'_>, admission: &Admission, purpose: Purpose, authorit
     }
     match purpose {
         Purpose::Bootstrap => match scene.records.formed_since {
-            Some(since_ms) if scene.at_ms > since_ms + FORMED_UNKNOWABLE_MS => Err(format!(
-                "{} s after the cluster was formed",
-                seconds(scene.at_ms - since_ms)
-            )),
+            Some(since_ms) if scene.at_ms > since_ms + FORMED_UNKNOWABLE_MS => {
+                Err(format!("{} s after the cluster was formed", seconds(scene.at_ms - since_ms)))
+            }
             _ => Ok(()),
         },
         Purpose::Recover => match admission.call.action {
@@ -146,10 +145,9 @@ fn journaled(scene: &Scene<'_>, admission: &Admission, head: &Head) -> Result<()
     match &admission.call.action {
         Action::CreateMachine(request) => match head.intent(address) {
             None => Err("intends nothing for it".to_owned()),
-            Some(intent) if intent.generation != request.generation => Err(format!(
-                "intends generation {}, not {}",
-                intent.generation, request.generation
-            )),
+            Some(intent) if intent.generation != request.generation => {
+                Err(format!("intends generation {}, not {}", intent.generation, request.generation))
+            }
             Some(_) => match operation.and_then(|operation| operation.request.as_ref()) {
                 Some(hash) if *hash != request.request => Err("intends another request".to_owned()),
                 _ => Ok(()),
@@ -170,9 +168,10 @@ fn journaled(scene: &Scene<'_>, admission: &Admission, head: &Head) -> Result<()
         }
         Action::SetRole { node, role: NodeRole::Worker, .. } if operation.is_none() => {
             let voters = scene.truth.voters();
-            let twin = voters.iter().find(|voter| voter.node == *node).is_none_or(|voter| {
-                voters.iter().any(|other| other.node != *node && other.address == voter.address)
-            });
+            let twin = voters
+                .iter()
+                .find(|voter| voter.node == *node)
+                .is_none_or(|voter| voters.iter().any(|other| other.node != *node && other.address == voter.address));
             if twin { Ok(()) } else { Err(format!("does not intend to demote {node}")) }
         }
         _ => Ok(()),

@@ -74,9 +74,11 @@ pub(super) fn i1(scene: &Scene<'_>) -> Result<(), String> {
         .collect();
     let entries = if what == "demoted" { voters.len().saturating_sub(1) } else { voters.len() };
     // The last voter of a cluster without others is the operator's to approve: there is nothing to keep.
-    let approved = scene.records.approved.iter().any(
-        |approval| matches!(approval, kit_model::Approval::Outage(approved) if *approved == address),
-    );
+    let approved = scene
+        .records
+        .approved
+        .iter()
+        .any(|approval| matches!(approval, kit_model::Approval::Outage(approved) if *approved == address));
     if approved {
         return Ok(());
     }
@@ -120,9 +122,7 @@ pub(super) fn i2(scene: &Scene<'_>) -> Result<(), String> {
             None => {
                 return Err(format!("{address} was {what} while {other}, {} before, was not whole", disruption.what));
             }
-            Some(ended_ms)
-                if scene.at_ms + CLOCK_SLACK_MS < ended_ms + scene.records.policy.stable_ms =>
-            {
+            Some(ended_ms) if scene.at_ms + CLOCK_SLACK_MS < ended_ms + scene.records.policy.stable_ms => {
                 return Err(format!(
                     "{address} was {what} {} s after {other}, {} before, was whole again",
                     (scene.at_ms - ended_ms) / 1000,
@@ -144,7 +144,10 @@ pub(super) fn i20(scene: &Scene<'_>) -> Result<(), String> {
         | Action::ForceDetach { machine, .. }
             if machine == own =>
         {
-            Err(format!("{member} sent \"{}\" for {machine}, the machine that it runs on", admission.call.action.verb()))
+            Err(format!(
+                "{member} sent \"{}\" for {machine}, the machine that it runs on",
+                admission.call.action.verb()
+            ))
         }
         _ => Ok(()),
     }

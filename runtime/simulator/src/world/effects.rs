@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use kit_model::{
-    Action, Address, Call, CallId, CommitResult, Effect, EffectId, Event, Head, HeadVersion, Inventory, Now, Observation,
-    Outcome, StoreError,
+    Action, Address, Call, CallId, CommitResult, Effect, EffectId, Event, Head, HeadVersion, Inventory, Now,
+    Observation, Outcome, StoreError,
 };
 
 use kit_sim::{Hurt, Sender};
@@ -53,14 +53,7 @@ impl World {
                     anchor: None,
                 });
                 let at_ms = self.at_ms + self.random.latency(LOCAL_MS);
-                self.schedule(at_ms, Due::Look {
-                    member: member.clone(),
-                    process,
-                    id,
-                    stage: Stage::Head,
-                    full,
-                    seen,
-                });
+                self.schedule(at_ms, Due::Look { member: member.clone(), process, id, stage: Stage::Head, full, seen });
             }
             Effect::LoadRevision { id, revision } => {
                 let known = self.volumes.get(member).is_some_and(|volume| volume.revisions.contains(&revision));
@@ -212,7 +205,8 @@ impl World {
             Some(base) => self.cloud.update_head(&member, base, &head, at_ms),
         };
         self.note_commits();
-        let sprung = self.replicas.get_mut(&member).and_then(|replica| replica.spring(|trap| *trap == Trap::LoseCommit));
+        let sprung =
+            self.replicas.get_mut(&member).and_then(|replica| replica.spring(|trap| *trap == Trap::LoseCommit));
         let result = if sprung.is_some() { CommitResult::Unknown("the answer was lost".to_owned()) } else { result };
         let answer_ms = match result {
             CommitResult::Unknown(_) => begun_ms + WRITE_TIMEOUT_MS,
@@ -275,12 +269,10 @@ impl World {
             }
             Some(Trap::LoseCall) => {
                 let outcome = Outcome::Unknown("no answer within the time allowed".to_owned());
-                self.schedule(timeout_ms, Due::Reply {
-                    member: member.clone(),
-                    process,
-                    id: admission.call.id,
-                    outcome,
-                });
+                self.schedule(
+                    timeout_ms,
+                    Due::Reply { member: member.clone(), process, id: admission.call.id, outcome },
+                );
                 return;
             }
             Some(Trap::CrashOnSend) => self.crash(member, "right after a call left"),

@@ -36,9 +36,8 @@ pub(super) fn differs(
         .iter()
         .map(|step| (step.address.clone(), step.action.verb().to_owned(), step.why.clone()))
         .collect();
-    (steps != status.steps).then(|| {
-        format!("plan says {:?}, and apply begins with {:?}", shown(&steps), shown(&status.steps))
-    })
+    (steps != status.steps)
+        .then(|| format!("plan says {:?}, and apply begins with {:?}", shown(&steps), shown(&status.steps)))
 }
 
 fn shown(steps: &[(kit_model::Address, String, String)]) -> Vec<String> {

@@ -138,11 +138,8 @@ impl World {
             self.commit_wish(&wish);
         }
         self.look_after();
-        let every_ms = if self.operator.has_wishes() || self.operator.recovering {
-            COMMIT_EVERY_MS
-        } else {
-            WATCH_EVERY_MS
-        };
+        let every_ms =
+            if self.operator.has_wishes() || self.operator.recovering { COMMIT_EVERY_MS } else { WATCH_EVERY_MS };
         self.operate_in(every_ms);
     }
 
@@ -184,9 +181,8 @@ impl World {
             self.operator.calls += 1;
             if self.timeline.is_kept() {
                 let what = step.action.verb();
-                self.timeline.add(self.at_ms, Who::Operator, "step", Some(&step.address), || {
-                    format!("{what}: {}", step.why)
-                });
+                self.timeline
+                    .add(self.at_ms, Who::Operator, "step", Some(&step.address), || format!("{what}: {}", step.why));
             }
             let call = Call {
                 id: CallId(self.operator.calls),

@@ -430,9 +430,7 @@ impl World {
         self.subject
             .managers()
             .iter()
-            .filter(|member| {
-                self.cloud.live_machines_at(member).any(|machine| machine.state == MachineState::Running)
-            })
+            .filter(|member| self.cloud.live_machines_at(member).any(|machine| machine.state == MachineState::Running))
             .count()
     }
 

@@ -44,7 +44,8 @@ impl World {
             settings.election = Span::new(1_000, 6_000);
             settings.re_election = Span::new(500, 3_000);
         }
-        settings.freed_permille = [0, 500, 1_000].get(usize::try_from(random.below(3)).unwrap_or(0)).map_or(700, |it| *it);
+        settings.freed_permille =
+            [0, 500, 1_000].get(usize::try_from(random.below(3)).unwrap_or(0)).map_or(700, |it| *it);
         settings.late_commit_permille = if random.percent(30) { 1_000 } else { 500 };
         settings.task_stop_ms = random.within(1_000, 30_000);
         settings.tasks_per_node = u32::try_from(random.below(5)).unwrap_or(2);
