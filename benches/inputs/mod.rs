@@ -42,7 +42,7 @@ pub(crate) fn literal_members(count: usize) -> String {
         // Writing to a String cannot fail.
         let _ = write!(
             text,
-            "\n  # The node {n}.\n  member n{n} {{\n    ip = 10.0.{third}.{fourth}\n    type = \"medium\"\n    volume = {{\n      \
+            "\n  # The node {n}.\n  member n{n} {{\n    ip   = 10.0.{third}.{fourth}\n    type = \"medium\"\n    volume = {{\n      \
              size = 20GiB\n    }}\n    labels = {{ rack = \"r{}\", number = \"{n}\" }}\n  }}\n",
             n % 40
         );
