@@ -17,6 +17,8 @@ pub(super) fn i15(scene: &Scene<'_>) -> Result<(), String> {
     match scene.moment {
         Moment::Admitted(admission) => match &admission.call.action {
             Action::CreateMachine(_) if admission.call.authority == Authority::Operator => Ok(()),
+            // A member's address allows no second machine: that is I4's business.
+            Action::CreateMachine(request) if request.ip.is_some() => Ok(()),
             Action::CreateMachine(request) => more_than_wanted(scene, request),
             Action::TerminateMachine { machine } => ended_with_tasks(scene, &admission.call.address, machine),
             _ => Ok(()),
