@@ -37,6 +37,7 @@ pub(crate) struct Checked {
 }
 
 impl Checked {
+    #[inline]
     pub(crate) fn is_wrong(&self, module: u16, expr: ExprId) -> bool {
         self.wrong[module as usize][expr.0 as usize]
     }

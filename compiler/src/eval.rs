@@ -74,7 +74,7 @@ pub(crate) struct Evaluator<'a> {
     /// The lookups that the program makes, by key.
     pub(crate) lookups: IndexMap<String, PendingLookup>,
     pub(crate) slots: Vec<Vec<Slot>>,
-    pub(crate) groups: IndexMap<DefRef, GroupState<'a>>,
+    pub(crate) groups: IndexMap<DefRef, GroupState<'a>, std::hash::BuildHasherDefault<rustc_hash::FxHasher>>,
     /// Variables of the bodies being evaluated; `base` is where the innermost begins.
     pub(crate) stack: Vec<Value>,
     pub(crate) base: usize,
@@ -109,7 +109,7 @@ impl<'a> Evaluator<'a> {
             answers,
             lookups: IndexMap::new(),
             slots,
-            groups: IndexMap::new(),
+            groups: IndexMap::default(),
             stack: Vec::new(),
             base: 0,
             defaults: IndexMap::default(),

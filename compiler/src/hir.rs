@@ -422,6 +422,7 @@ impl Program {
         &self.module(def.module).defs[def.index as usize]
     }
 
+    #[inline]
     pub(crate) fn expr(&self, module: u16, expr: ExprId) -> &Expr {
         &self.module(module).exprs[expr.0 as usize]
     }
@@ -448,6 +449,7 @@ impl Program {
     }
 
     /// The fields of an extern resource or role; none for what is neither.
+    #[inline]
     pub(crate) fn schema(&self, def: DefRef) -> &RecordTy {
         const EMPTY: &RecordTy = &RecordTy { fields: Vec::new() };
         match &self.def(def).kind {

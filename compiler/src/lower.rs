@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use kit_graph::{
@@ -238,21 +239,24 @@ impl<'l, 'a> Lowering<'l, 'a> {
             [first, rest @ ..] => !rest.is_empty() && rest.iter().all(|entry| std::ptr::eq(entry.decl, first.decl)),
             [] => false,
         };
-        let mut pattern: Option<Rc<MemberValue>> = None;
+        let mut pattern: Option<(Rc<MemberValue>, Member)> = None;
         for (index, entry) in population.entries.iter().enumerate() {
             let Some(member) = self.evaluator.member_value(def, u32::try_from(index).unwrap_or(u32::MAX)) else {
                 continue;
             };
-            let repeated = pattern.as_ref().is_some_and(|pattern| same_origins(pattern, &member));
-            let at = below(group, if alike && pattern.is_none() { "*" } else { &entry.id });
-            self.silent = repeated;
-            let mut lowered = self.member(&at, machine, &member);
-            self.silent = false;
+            let repeated = pattern.as_ref().filter(|(first, _)| same_origins(first, &member));
+            let mut lowered = match repeated {
+                Some((_, first)) => self.member_like(first, group, &entry.id, machine, &member),
+                None => {
+                    let at = below(group, if alike && pattern.is_none() { "*" } else { &entry.id });
+                    self.member(&at, machine, &member)
+                }
+            };
+            if alike && pattern.is_none() {
+                pattern = Some((member, lowered.clone()));
+            }
             lowered.id = entry.id.to_string();
             members.push(lowered);
-            if alike && pattern.is_none() {
-                pattern = Some(member);
-            }
         }
         members
     }
@@ -267,7 +271,9 @@ impl<'l, 'a> Lowering<'l, 'a> {
             _ => None,
         };
         let volume = match &member.volume.data {
-            Data::Description(volume) => Some(self.properties(&below(at, "volume"), volume.def, &volume.fields, &[])),
+            Data::Description(volume) => {
+                Some(Arc::new(self.properties(&below(at, "volume"), volume.def, &volume.fields, &[])))
+            }
             _ => None,
         };
         let mut overrides = Properties::new();
@@ -277,6 +283,36 @@ impl<'l, 'a> Lowering<'l, 'a> {
             overrides.insert(name.to_owned(), lowered);
         }
         Member { id: String::new(), ip, volume, machine: overrides }
+    }
+
+    /// A member whose values came from the same places as those of `first`, which are known: see
+    /// [`same_origins`]. What the two share is not made again.
+    fn member_like(
+        &mut self,
+        first: &Member,
+        group: &str,
+        id: &str,
+        machine: &Description,
+        member: &MemberValue,
+    ) -> Member {
+        let program = self.evaluator.program;
+        let ip = match &member.ip.data {
+            Data::Ip(ip) => Some(ip.to_string()),
+            _ => None,
+        };
+        self.silent = true;
+        let mut overrides = Properties::new();
+        for (position, value) in &member.overrides {
+            let name = program.names.text(program.schema(machine.def).fields[*position].name);
+            let lowered = match (&value.data, first.machine.get(name)) {
+                // The very same value, as its origins are the same.
+                (Data::Record(_) | Data::Description(_), Some(known)) => known.clone(),
+                _ => self.value(&format!("{group}.{id}.machine.{name}"), value),
+            };
+            overrides.insert(name.to_owned(), lowered);
+        }
+        self.silent = false;
+        Member { id: String::new(), ip, volume: first.volume.clone(), machine: overrides }
     }
 
     /// What must exist before what, and the resources in that order; ties by address.

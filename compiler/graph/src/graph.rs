@@ -111,9 +111,10 @@ pub struct Member {
     /// Its private IP, in canonical spelling; none for a group whose role pins none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip: Option<String>,
-    /// Its volume's fields (`{"size": "20GiB"}`); none for a group whose role keeps no state.
+    /// Its volume's fields (`{"size": "20GiB"}`); none for a group whose role keeps no state. Shared, as the
+    /// members that one `for` makes mostly have the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub volume: Option<Properties>,
+    pub volume: Option<Arc<Properties>>,
     /// Machine fields that differ from the group's, complete values, as by `with`.
     #[serde(default, skip_serializing_if = "Properties::is_empty")]
     pub machine: Properties,

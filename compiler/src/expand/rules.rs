@@ -116,12 +116,14 @@ impl<'a> Evaluator<'a> {
         let mut answered = vec![false; requires.len()];
         let bit = |position: usize| if position < 64 { 1u64 << position } else { u64::MAX };
         let pinned = ip_at.map_or(0, bit) | volume_at.map_or(0, bit);
+        // The group's fields stand on the stack all the time; a member's own ones take their places in turn.
+        let bottom = self.stack.len();
+        self.stack.extend_from_slice(&base);
         for index in 0..count {
             let index = u32::try_from(index).unwrap_or(u32::MAX);
             let Some(member) = self.member_value(def, index) else { continue };
             self.member_ip_known(def, index, &member.ip);
-            let outer = std::mem::replace(&mut self.base, self.stack.len());
-            self.stack.extend_from_slice(&base);
+            let outer = std::mem::replace(&mut self.base, bottom);
             let mut given = pinned;
             for (position, value) in &member.overrides {
                 self.stack[self.base + position] = value.clone();
@@ -149,9 +151,13 @@ impl<'a> Evaluator<'a> {
                 }
                 let _ = self.requires(kind.module, std::slice::from_ref(item), &names, Some(machine.origin));
             }
-            self.stack.truncate(self.base);
+            // IP and volume are set for each member; the others are the group's again.
+            for (position, _) in &member.overrides {
+                self.stack[bottom + position] = base[*position].clone();
+            }
             self.base = outer;
         }
+        self.stack.truncate(bottom);
     }
 
     /// A member's IP is known before anything is looked up.

@@ -165,6 +165,11 @@ impl Spec {
         let mut members = BTreeMap::new();
         for group in &graph.groups {
             let spec = group_of(group, &mut members)?;
+            if spec.role == Role::Manager && graph.cluster.leader.as_deref() != Some(group.name.as_str()) {
+                // A voter without a replica beside it may be elected, and then nobody acts any more.
+                let why = "its members vote in the Swarm, so it must be the group that leads: there is one".to_owned();
+                return Err(SpecError { address: group.name.clone(), why });
+            }
             groups.insert(group.name.clone(), spec);
         }
         Ok(Self {
@@ -283,7 +288,7 @@ fn group_of(group: &kit_graph::Group, members: &mut BTreeMap<Address, MemberSpec
                 address,
                 group: group.name.clone(),
                 ip,
-                volume: member.volume.clone().map(Arc::new),
+                volume: member.volume.clone(),
                 machine,
                 content,
             },

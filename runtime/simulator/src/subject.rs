@@ -97,7 +97,7 @@ impl Subject {
             .map(|n| Member {
                 id: format!("m{n}"),
                 ip: Some(format!("10.0.16.{}", 100 + n)),
-                volume: Some(Properties::from([("size".to_owned(), text("20GiB"))])),
+                volume: Some(Arc::new(Properties::from([("size".to_owned(), text("20GiB"))]))),
                 machine: Properties::new(),
             })
             .collect();
