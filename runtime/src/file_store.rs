@@ -114,13 +114,13 @@ impl FileStore {
 
     /// Removes revisions beyond the newest [`KEPT_REVISIONS`] that nothing names and that are older than an
     /// hour. Called under the lock.
-    fn prune(&self, now: SystemTime) -> Result<(), StoreError> {
+    fn prune(&self, now: SystemTime, put: Option<&RevisionId>) -> Result<(), StoreError> {
         let Some(head) = self.read_head()? else { return Ok(()) };
         let named: BTreeSet<RevisionId> = head.value.revisions().cloned().collect();
         let mut spare: Vec<(SystemTime, PathBuf)> = self
             .revision_files()?
             .into_iter()
-            .filter(|(revision, _)| !named.contains(revision))
+            .filter(|(revision, _)| !named.contains(revision) && put != Some(revision))
             .filter_map(|(_, path)| Some((fs::metadata(&path).ok()?.modified().ok()?, path)))
             .collect();
         spare.sort_unstable();
@@ -187,8 +187,8 @@ impl SpecStore for FileStore {
             let content = envelope("kit-revision", revision.as_str(), bytes);
             atomic_file::replace(&path, &content).map_err(|error| unavailable(&path, &error))?;
         }
-        // A prune that fails must not fail the put.
-        let _ = self.prune(SystemTime::now());
+        // A prune that fails must not fail the put, and never takes what was just put: a head is about to name it.
+        let _ = self.prune(SystemTime::now(), Some(revision));
         Ok(())
     }
 
@@ -345,9 +345,9 @@ mod tests {
         let mut current = head("r00");
         current.history = vec![RevisionId::new("r01")];
         committed(store.create_head(&current).await);
-        store.prune(SystemTime::now()).unwrap();
+        store.prune(SystemTime::now(), None).unwrap();
         assert_eq!(store.revisions().await.unwrap().len(), 14, "none is an hour old");
-        store.prune(SystemTime::now() + 2 * PRUNE_AFTER).unwrap();
+        store.prune(SystemTime::now() + 2 * PRUNE_AFTER, None).unwrap();
         let kept = store.revisions().await.unwrap();
         assert_eq!(kept.len(), KEPT_REVISIONS);
         assert!(kept.contains(&RevisionId::new("r00")) && kept.contains(&RevisionId::new("r01")));

@@ -113,6 +113,13 @@ pub enum Reachability {
 }
 
 impl Node {
+    /// True if the Swarm does not say whether it answers: never taken for down.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        self.state == NodeState::Unknown
+            || self.manager.is_some_and(|status| status.reachability == Reachability::Unknown)
+    }
+
     /// A voter that answers both the Swarm and the Raft group.
     #[must_use]
     pub fn is_healthy_voter(&self) -> bool {

@@ -351,7 +351,10 @@ mod tests {
                         .map(|(id, ip, size)| Member {
                             id: (*id).to_owned(),
                             ip: Some((*ip).to_owned()),
-                            volume: Some(std::sync::Arc::new(Properties::from([("size".to_owned(), Value::from(*size))]))),
+                            volume: Some(std::sync::Arc::new(Properties::from([(
+                                "size".to_owned(),
+                                Value::from(*size),
+                            )]))),
                             machine: Properties::new(),
                         })
                         .collect(),

@@ -218,7 +218,7 @@ impl Memory {
         if answers {
             return;
         }
-        let unknown = node.is_some_and(|node| node.state == NodeState::Unknown);
+        let unknown = node.is_some_and(kit_model::Node::is_unknown);
         let told = !unknown || planted(Bug::UnknownNodeAsDown);
         if told && machine.state == MachineState::Running && node.is_some() {
             let since = before.down.get(address).copied().unwrap_or(now.boot_ms);
@@ -302,6 +302,10 @@ impl Memory {
                 attempt.done = true;
                 if !call.action.is_for_swarm() {
                     self.throttled = None;
+                }
+                if creates {
+                    // Accepted is not seen: until a listing shows it, nothing else is made in its place.
+                    self.unknown.insert(call.address.clone(), now.boot_ms);
                 }
             }
             Outcome::NotSent(_) => {

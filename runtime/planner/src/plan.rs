@@ -162,6 +162,7 @@ impl<'s> Round<'s> {
         }
         self.count_refusals();
         self.forgive();
+        self.drop_idle_approvals();
         self.strangers();
         self.phantoms();
         let leader = scene.spec.leader_group();
@@ -245,6 +246,19 @@ impl<'s> Round<'s> {
             let count = self.draft.fail(address, why);
             if count >= scene.policy.max_failures && !planted(Bug::FreezeIgnored) {
                 self.draft.end(address);
+            }
+        }
+    }
+
+    /// An approval to give up a volume is for the loss that a person saw. A member that serves has lost nothing: the
+    /// approval must not lie in wait for its next, ordinary death.
+    fn drop_idle_approvals(&mut self) {
+        let scene = self.scene;
+        for approval in &scene.head.approvals {
+            let Approval::ReplaceVolume(address) = approval else { continue };
+            let serves = scene.memory.whole_for(address, scene.now).is_some_and(|ms| ms >= scene.policy.stable_ms);
+            if serves && scene.head.intent(address).is_none() {
+                self.draft.withdraw(approval);
             }
         }
     }
@@ -474,7 +488,15 @@ impl<'s> Round<'s> {
         if planted(Bug::FreezeIgnored) {
             return false;
         }
-        let Some(failures) = self.draft.head().failures.get(address) else { return false };
+        let Some(failures) = self.draft.head().failures.get(address) else {
+            let failed = if address.slot().is_some() { self.draft.failed_slots(address.group()) } else { 0 };
+            if failed < crate::draft::MAX_FAILED_SLOTS {
+                return false;
+            }
+            let last = format!("{failed} other slots of the group failed");
+            self.block(Some(address), Reason::Frozen { failures: 0, last });
+            return true;
+        };
         if failures.count < self.scene.policy.max_failures {
             return false;
         }

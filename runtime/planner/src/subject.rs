@@ -151,7 +151,7 @@ impl<'s> Round<'s> {
                 }
                 return;
             }
-            if node.state == NodeState::Unknown && !planted(Bug::UnknownNodeAsDown) {
+            if node.is_unknown() && !planted(Bug::UnknownNodeAsDown) {
                 self.block(Some(address), Reason::NodeUnknown { node: node.id.clone() });
                 return;
             }

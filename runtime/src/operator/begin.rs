@@ -56,6 +56,7 @@ impl Operator {
         let mut waits_for = String::new();
         let mut given = false;
         let mut first = true;
+        let mut sent = None;
         loop {
             match self.list(&uid, Some(&revision.spec)).await {
                 // Looked at anew before each call: the moment that a volume is formed, the operator is done.
@@ -69,8 +70,11 @@ impl Operator {
                     let done = inventory.resources.len() + inventory.volumes.len();
                     waits_for = self.begin_step(&uid, &plan, progress).await?.unwrap_or(waits_for);
                     progress.waiting(done.min(total), total, &waits_for);
-                    if !plan.steps.is_empty() {
+                    // Another step at once; the same one again only after a pause, where a listing lags.
+                    let next = plan.steps.first().map(|step| (step.address.clone(), step.action.verb()));
+                    if next.is_some() && next != sent && Instant::now() < deadline {
                         first = false;
+                        sent = next;
                         continue;
                     }
                 }

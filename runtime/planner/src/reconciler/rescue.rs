@@ -179,10 +179,15 @@ impl Evidence {
 }
 
 /// Whether the member's machine runs with its volume: without it, it is not the manager that it was, and a rescue
-/// that stopped there would leave it so.
+/// that stopped there would leave it so. What the provider does not say is not known to be dead: it counts as running.
 fn runs(inventory: &Inventory, address: &Address) -> bool {
-    let Some(holder) = inventory.volume_of(address).and_then(Volume::holder) else { return false };
-    inventory.machines_of(address).any(|machine| machine.state == MachineState::Running && machine.id == holder.machine)
+    let Some(volume) = inventory.volume_of(address) else { return false };
+    let unsaid = volume.state == VolumeState::Unknown;
+    inventory.machines_of(address).any(|machine| match machine.state {
+        MachineState::Unknown => true,
+        MachineState::Running => unsaid || volume.holder().is_some_and(|holder| holder.machine == machine.id),
+        _ => false,
+    })
 }
 
 /// What a rescue goes by.

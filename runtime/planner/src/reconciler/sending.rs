@@ -43,15 +43,6 @@ impl Reconciler {
             self.look_in(if idle { self.policy.idle_every_ms } else { self.policy.observe_every_ms }, now);
             return;
         };
-        if let Then::HandOver(address) = &then
-            && !journals
-            && mine
-            && !open
-        {
-            // The journal says so already: the engine was started again, or could not be stopped.
-            self.stop_engine(address.clone(), out);
-            return;
-        }
         let base = head.value.epoch;
         let begins = next.operations.values().any(|operation| operation.generation.0 > base.0)
             || next.waves.iter().any(|wave| wave.generation.0 > base.0);
@@ -130,7 +121,16 @@ impl Reconciler {
         }
         match writing.then {
             Then::Rest | Then::Begin => {}
-            Then::HandOver(address) => self.stop_engine(address, out),
+            Then::HandOver(address) => {
+                // The majority was counted when the write began: an answer that took longer than a permit proves
+                // nothing about now.
+                if now.since(writing.started_ms) < self.policy.permit_ms {
+                    self.stop_engine(address, out);
+                } else {
+                    let text = "the head was written so slowly that the voters are counted anew".to_owned();
+                    out.push(report(Level::Warn, "late", Some(address), text));
+                }
+            }
             Then::Send => {
                 let from_ms = if planted(Bug::PermitFromAnswer) || planted(Bug::UnknownCommitAsCommitted) {
                     now.boot_ms
