@@ -284,14 +284,7 @@ fn group_of(group: &kit_graph::Group, members: &mut BTreeMap<Address, MemberSpec
         addresses.push(address.clone());
         members.insert(
             address.clone(),
-            MemberSpec {
-                address,
-                group: group.name.clone(),
-                ip,
-                volume: member.volume.clone(),
-                machine,
-                content,
-            },
+            MemberSpec { address, group: group.name.clone(), ip, volume: member.volume.clone(), machine, content },
         );
     }
     let labels = match fields.get("labels") {
