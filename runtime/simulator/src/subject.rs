@@ -168,7 +168,7 @@ impl Subject {
             .values()
             .filter(|group| Some(group.name.as_str()) != leader)
             .flat_map(|group| {
-                let slots = if group.members.is_empty() { 1..=group.count } else { 1..=0 };
+                let slots = 1..=if group.members.is_empty() { group.count } else { 0 };
                 group.members.iter().cloned().chain(slots.map(|slot| Address::of_slot(&group.name, slot)))
             })
             .collect()

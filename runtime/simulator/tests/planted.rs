@@ -1,6 +1,8 @@
 //! Bugs that are planted in planner, reconciler and gate, one at a time: each must break an
 //! invariant, on seeds that break nothing without it.
 
+#![allow(clippy::print_stdout, reason = "says which invariant noticed which bug")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};

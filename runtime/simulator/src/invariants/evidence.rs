@@ -207,7 +207,7 @@ fn judged(scene: &Scene<'_>, old: Option<&Head>, new: &Head, address: &Address) 
         return Err(format!("{machine} of {address} was condemned although the provider did not say its state"));
     }
     let runs = condemned.is_some_and(|machine| state_in(inventory, machine) == Some(MachineState::Running));
-    if !rebooted && !(runs && !operation.rebooted) {
+    if !rebooted && (!runs || operation.rebooted) {
         return Ok(());
     }
     // A person approved that its state is gone, or the provider says that its volume is: that is no judgement

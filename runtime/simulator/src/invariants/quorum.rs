@@ -15,7 +15,7 @@ const UNKNOWABLE_MS: u64 = 60_000;
 const CLOCK_SLACK_MS: u64 = 2_000;
 
 /// The manager that `admission` removes or stops, if it does.
-fn disrupted<'a>(scene: &Scene<'_>, admission: &'a Admission) -> Option<(Address, &'static str)> {
+fn disrupted(scene: &Scene<'_>, admission: &Admission) -> Option<(Address, &'static str)> {
     let of_machine = |machine: &kit_model::MachineId, what| {
         let found = scene.truth.machine(machine)?;
         let votes = scene.truth.voters().iter().any(|voter| voter.machine.as_ref() == Some(machine));
