@@ -266,9 +266,9 @@ impl Simulate {
                         std::thread::sleep(PROGRESS_EVERY);
                         let so_far = next.load(Ordering::Relaxed).min(runs);
                         let bad = broken.lock().map_or(0, |broken| broken.len());
-                        eprint!("\r\x1b[2K{so_far} of {runs} runs, {bad} broken");
+                        redraw(&format!("{so_far} of {runs} runs, {bad} broken"));
                     }
-                    eprint!("\r\x1b[2K");
+                    redraw("");
                 });
             }
             for worker in workers {
@@ -354,4 +354,10 @@ impl Simulate {
 struct Finding<'a> {
     run: &'a Run,
     shortest: Vec<Fault>,
+}
+
+/// Draws the line of progress anew. Nobody is left to tell if that fails.
+fn redraw(text: &str) {
+    use std::io::Write as _;
+    let _ = write!(std::io::stderr(), "\r\x1b[2K{text}");
 }
