@@ -77,7 +77,10 @@ impl<'s> Round<'s> {
                 })
                 .collect();
             for address in beyond {
-                self.draft.end(&address);
+                // What was condemned just now stands alone by now, and that entry is what its end is sent under.
+                if !self.draft.head().operations.contains_key(&address) {
+                    self.draft.end(&address);
+                }
             }
         }
     }
