@@ -86,6 +86,8 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) constants: IndexMap<(u16, ExprId), Option<Value>, std::hash::BuildHasherDefault<rustc_hash::FxHasher>>,
     /// Room for a member's own fields, used again for each.
     pub(crate) scratch: Vec<Value>,
+    /// The group that leads, once the cluster's block said so.
+    pub(crate) leads: Option<DefRef>,
     steps: u64,
     depth: u32,
 }
@@ -116,6 +118,7 @@ impl<'a> Evaluator<'a> {
             places: Vec::new(),
             constants: IndexMap::default(),
             scratch: Vec::new(),
+            leads: None,
             steps: 0,
             depth: 0,
         }

@@ -147,6 +147,7 @@ impl<'a> Evaluator<'a> {
                 "leader" => {
                     if let Data::Thing(thing) = found.data {
                         expanded.leader = Some(thing.def);
+                        self.leads = Some(thing.def);
                         self.leader(thing.def, program.expr_span(0, *value));
                     }
                 }

@@ -93,6 +93,7 @@ impl Checker<'_> {
                     let members = member_record(program);
                     self.locals.push(Ty::Int);
                     self.locals.push(members);
+                    self.locals.push(Ty::Bool);
                 }
                 self.requires(module, requires);
                 Ty::Error

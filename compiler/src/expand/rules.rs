@@ -265,6 +265,10 @@ impl<'a> Evaluator<'a> {
             Value::new(Data::Missing, origin)
         };
         self.stack.push(members);
+        self.stack.push(match self.leads {
+            Some(leader) => Value::new(Data::Bool(leader == def), origin),
+            None => Value::new(Data::Error, origin),
+        });
         let _ = self.requires(role.module, requires, &names, Some(origin));
         self.stack.truncate(self.base);
         self.base = outer;

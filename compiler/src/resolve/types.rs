@@ -237,8 +237,8 @@ impl Resolver<'_> {
 }
 
 /// What the requires of a role see beside its fields, in the order of their slots: how many machines the
-/// group has, and its members.
-pub(crate) const ROLE_VARIABLES: [&str; 2] = ["count", "members"];
+/// group has, its members, and whether it is the group that leads.
+pub(crate) const ROLE_VARIABLES: [&str; 3] = ["count", "members", "leads"];
 
 /// How deep named types may stand for each other: no one follows a tenth of this.
 const MAX_TYPE_DEPTH: u32 = 32;
