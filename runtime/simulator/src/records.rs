@@ -42,7 +42,7 @@ pub(crate) struct Records {
     pub(crate) asked_for: BTreeSet<Address>,
     /// Which token each making was asked for under.
     pub(crate) made_under: BTreeMap<(Address, Generation), Token>,
-    /// When the leader changed last, in truth.
+    /// When a leader was elected last, in truth.
     pub(crate) leader_since: u64,
     /// Approvals that were ever committed and not used up.
     pub(crate) approved: BTreeSet<Approval>,

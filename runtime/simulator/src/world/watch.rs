@@ -233,12 +233,14 @@ impl World {
     }
 
     fn follow_leader(&mut self) {
+        // A leader that was cut off so shortly that nobody else was elected leads on: nothing it knew of the nodes is
+        // lost. One that was elected again knows nothing of them, even if it led before.
+        self.records.leader_since = self.cloud.elections().0;
         let leader = self.true_leader();
         if leader == self.watch.leader {
             return;
         }
         if let Some(leader) = &leader {
-            self.records.leader_since = self.at_ms;
             let former = self.watch.leader.clone();
             self.timeline.add(self.at_ms, Who::Swarm, "leader", Some(leader), || match former {
                 Some(former) => format!("{leader} leads the Swarm; before, {former} did"),
