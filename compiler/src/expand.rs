@@ -147,8 +147,8 @@ impl<'a> Evaluator<'a> {
                 "leader" => {
                     if let Data::Thing(thing) = found.data {
                         expanded.leader = Some(thing.def);
-                        self.leads = Some(thing.def);
-                        self.leader(thing.def, program.expr_span(0, *value));
+                        // Where the wrong group is named, no other is blamed for not being it.
+                        self.leads = self.can_lead(thing.def, program.expr_span(0, *value)).then_some(thing.def);
                     }
                 }
                 _ => {}
@@ -178,10 +178,10 @@ impl<'a> Evaluator<'a> {
     }
 
     /// The group that leads has members: those vote and come back.
-    fn leader(&mut self, def: DefRef, span: Span) {
-        let Ok(population) = self.population(def) else { return };
+    fn can_lead(&mut self, def: DefRef, span: Span) -> bool {
+        let Ok(population) = self.population(def) else { return true };
         if !population.entries.is_empty() || self.count_field(def).is_none() {
-            return;
+            return true;
         }
         let name = self.program.path_of(def);
         let declared = self.program.def_span(def);
@@ -194,6 +194,7 @@ impl<'a> Evaluator<'a> {
             .with_label(declared, "this group has no members")
             .with_help("give that group members, each with an ip and a volume")
         });
+        false
     }
 
     fn cluster_name(&mut self, value: &Value) {
