@@ -75,6 +75,7 @@ pages! {
     "KIT7050": "the group is being filled",
     "KIT7051": "the provider does not say what state a volume is in",
     "KIT7052": "its turn comes later",
+    "KIT7053": "surplus machines go first",
 }
 
 #[cfg(test)]

@@ -116,6 +116,7 @@ pub enum Reason {
     Filling { whole: u32, of: u32 },
     VolumeUnknown { volume: VolumeId },
     TakesTurns { after: Address },
+    SurplusFirst { surplus: Address },
 }
 
 impl Reason {
@@ -175,6 +176,7 @@ impl Reason {
             Self::Filling { .. } => "KIT7050",
             Self::VolumeUnknown { .. } => "KIT7051",
             Self::TakesTurns { .. } => "KIT7052",
+            Self::SurplusFirst { .. } => "KIT7053",
         }
     }
 }
@@ -289,6 +291,9 @@ impl fmt::Display for Reason {
             Self::Demoting { node } => write!(f, "its node {node} is giving up its vote"),
             Self::Filling { whole, of } => write!(f, "{whole} of {of} are up; the rest is being made"),
             Self::TakesTurns { after } => write!(f, "one manager at a time: its turn comes after {after}"),
+            Self::SurplusFirst { surplus } => {
+                write!(f, "no more machines than the revision wants: {surplus}, which it no longer names, goes first")
+            }
             Self::VolumeUnknown { volume } => write!(f, "the provider does not say what state volume {volume} is in"),
         }
     }

@@ -20,6 +20,7 @@ mod settling;
 mod slots;
 mod specs;
 mod subject;
+mod surplus;
 mod survey;
 mod volumes;
 

@@ -151,6 +151,9 @@ impl<'s> Round<'s> {
             self.block(Some(address), Reason::DependsOn { address: missing.clone() });
             return;
         }
+        if it.member.is_none() && self.waits_for_surplus(address, it.group) {
+            return;
+        }
         let Some(spec) = scene.specs.get(&operation.revision) else {
             let why = format!("{} is not loaded", operation.revision);
             self.block(Some(address), Reason::RevisionUnreadable { why });

@@ -456,6 +456,11 @@ impl Memory {
         self.unknown.contains_key(address)
     }
 
+    /// Members and slots whose creating call may still take effect.
+    pub(crate) fn unknown(&self) -> impl Iterator<Item = &Address> {
+        self.unknown.keys()
+    }
+
     /// Members and slots of `group` whose node is down though their machine runs.
     pub(crate) fn down_in<'m>(&'m self, group: &'m str) -> impl Iterator<Item = &'m Address> {
         self.down.keys().filter(move |address| address.group() == group)

@@ -41,6 +41,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) former_workers: GroupSpec,
     /// Who holds which address, looked up by the first who asks.
     pub(crate) ips: OnceCell<BTreeMap<IpAddr, &'a Machine>>,
+    /// How many machines each group has or was asked to have, counted by the first who asks.
+    pub(crate) taken: OnceCell<BTreeMap<&'a str, usize>>,
 }
 
 impl<'a> Scene<'a> {
@@ -135,6 +137,7 @@ pub fn plan(
         former_voters: former_group(Role::Manager),
         former_workers: former_group(Role::Worker),
         ips: OnceCell::new(),
+        taken: OnceCell::new(),
     };
     let mut round = Round {
         scene: &scene,

@@ -9,10 +9,13 @@ use kit_model::{
 
 use crate::bugs::{Bug, planted};
 use crate::plan::{Round, Subject};
-use crate::subject::RESERVED_FOR_VOTERS;
 
 /// How long the tasks of a node that is to go may take to move away, where no group says it any more.
 const DRAIN_MS: u64 = 300_000;
+
+/// Operations that stay free for the group that leads while surplus machines go. Less than what others leave free
+/// (`RESERVED_FOR_VOTERS`): slots that wait for a surplus machine to go must not fill the journal against its going.
+const RESERVED_WHILE_RETIRING: usize = 5;
 
 impl<'s> Round<'s> {
     /// Goes over what was seen and is not in the revision: voters, or all others.
@@ -117,7 +120,7 @@ impl<'s> Round<'s> {
                 return true;
             }
         }
-        let reserved = if voter { 0 } else { RESERVED_FOR_VOTERS };
+        let reserved = if voter { 0 } else { RESERVED_WHILE_RETIRING };
         let begun = scene.head.operations.contains_key(address);
         if !begun && !self.open(address, OperationKind::Retire, &scene.spec.revision, reserved) {
             return false;

@@ -84,6 +84,12 @@ impl<'s> Round<'s> {
         if outdated.is_empty() {
             return;
         }
+        if let (_, Some(surplus)) = self.room(group) {
+            // What a roll ends could not be made again before the surplus is gone.
+            let reason = Reason::SurplusFirst { surplus: surplus.clone() };
+            self.block(Some(&Address::from(group.name.as_str())), reason);
+            return;
+        }
         let begun = self.draft.head().operations.keys().filter(|address| address.group() == group.name).count();
         let away = waiting.max(u32::try_from(begun).unwrap_or(u32::MAX));
         if stopped && outdated.len() > TOLD_ONE_BY_ONE {
@@ -109,6 +115,15 @@ impl<'s> Round<'s> {
             self.block(Some(&Address::from(group.name.as_str())), reason);
             return;
         }
+        let (free, surplus) = self.room(group);
+        if free == 0
+            && let Some(surplus) = surplus
+        {
+            let reason = Reason::SurplusFirst { surplus: surplus.clone() };
+            self.block(Some(&Address::from(group.name.as_str())), reason);
+            return;
+        }
+        let room = room.min(free);
         let mut chosen = Vec::new();
         let mut again = false;
         let told = self.blocked.len();
@@ -196,6 +211,7 @@ fn only_waits(reason: &Reason) -> bool {
             | Reason::JournalFull
             | Reason::ConfirmingAbsence { .. }
             | Reason::PartialListing
+            | Reason::SurplusFirst { .. }
     )
 }
 
