@@ -27,6 +27,31 @@ fn what_broke_once_holds() {
     }
 }
 
+/// A creation that was accepted and that no listing showed yet counted as settled, and a commit at that moment began
+/// another machine for the slot. It takes listings that lag by long, and a leader that has led for minutes.
+#[test]
+fn an_accepted_creation_that_no_listing_shows_is_not_settled() {
+    let mut graph = Subject::of_size(3, 6).expect("a subject").graph().clone();
+    let lag = kit_graph::Value::String("20s".to_owned());
+    graph.cluster.provider.properties.insert("listing_lag".to_owned(), lag);
+    graph.hash = graph.content_hash();
+    let rehearsal = Rehearsal::new(Subject::new(graph).expect("a subject"), Policy::default());
+    assert_eq!(rehearsal.breach(), None);
+    let fault = |kind, text: &str| Fault::parse(kind, text).expect("a fault");
+    for seed in [3, 7] {
+        for roll in (436..=460).step_by(2) {
+            let faults = [
+                fault(FaultKind::Lag, "355s+3min"),
+                fault(FaultKind::Kill, "workers.3@6min"),
+                fault(FaultKind::Kill, "workers.4@6min"),
+                fault(FaultKind::Roll, &format!("{roll}s")),
+            ];
+            let run = rehearsal.run(seed, &faults, 0, false);
+            assert_eq!(run.breach, None, "seed {seed}, --roll {roll}s");
+        }
+    }
+}
+
 #[test]
 fn the_same_seed_gives_the_same_run() {
     let rehearsal = Rehearsal::new(Subject::of_size(3, 2).expect("a subject"), Policy::default());
