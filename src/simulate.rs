@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use kit_model::Policy;
-use kit_simulator::{FAULTS, Fault, FaultKind, Rehearsal, Run, Shape, Subject, parse_time};
+use kit_simulator::{FAULTS, Fault, FaultKind, Rehearsal, Run, Shape, Subject, Target, parse_time};
 
 use crate::check::Format;
 use crate::codes;
@@ -153,6 +153,7 @@ impl Simulate {
         let kinds = self.kinds();
         let at_least_ms = self.duration.unwrap_or(0);
         let subjects = self.subjects(console)?;
+        self.targets_exist(&subjects)?;
         let rehearsals: Vec<Rehearsal> =
             subjects.into_iter().map(|subject| Rehearsal::new(subject, Policy::default())).collect();
         match self.runs {
@@ -189,6 +190,32 @@ impl Simulate {
             return Ok(vec![Subject::new(graph).map_err(refused)?]);
         }
         SHAPES.iter().map(|&(managers, workers)| Subject::of_size(managers, workers).map_err(refused)).collect()
+    }
+
+    /// A fault that befalls nobody would look like one that was survived.
+    fn targets_exist(&self, subjects: &[Subject]) -> Result<(), Failure> {
+        for fault in &self.schedule.0 {
+            let Some(Target::Address(address)) = &fault.target else { continue };
+            // A slot may come with a scaling; a member is in the file or nowhere.
+            let known = subjects.iter().any(|subject| {
+                let spec = subject.spec();
+                spec.content_of(address).is_some() || (address.slot().is_some() && spec.group_of(address).is_some())
+            });
+            if !known {
+                let members: Vec<&str> = subjects
+                    .iter()
+                    .flat_map(|subject| subject.spec().members.keys())
+                    .map(kit_model::Address::as_str)
+                    .take(MAX_SHOWN)
+                    .collect();
+                let text = format!("the cluster has no {address}, which a flag would hurt");
+                return Err(Failure::wrong_usage(codes::NOT_SIMULATED, text).with_help(format!(
+                    "name `leader`, `follower`, a slot such as workers.1, or a member: {}",
+                    members.join(", ")
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// The schedule of one seed: what was asked for by flags, and what is drawn.
