@@ -16,7 +16,7 @@ impl World {
                 whole_ms: patient.whole_ms,
                 other_machine: patient.after.machine.is_some() && patient.after.machine != patient.before.machine,
                 same_ip: patient.after.ip == patient.before.ip,
-                same_volume: patient.after.volume == patient.before.volume,
+                same_volume: patient.before.volume.is_some() && patient.after.volume == patient.before.volume,
                 same_node: patient.after.node == patient.before.node,
                 machine: patient.after.machine,
                 address,
