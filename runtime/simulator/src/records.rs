@@ -36,6 +36,9 @@ pub(crate) struct Records {
     pub(crate) worker_broken_since: BTreeMap<Address, u64>,
     /// The last time that too few managers ran to commit a write, in truth: since when, and until when.
     pub(crate) no_quorum: Option<(u64, Option<u64>)>,
+    /// The last time that too few voters answered to commit a write, whatever the provider says of their machines:
+    /// since when, and until when.
+    pub(crate) too_few_answer: Option<(u64, Option<u64>)>,
     /// Since when a volume is marked as formed, in truth.
     pub(crate) formed_since: Option<u64>,
     /// Addresses that a machine was ever asked for.
@@ -44,8 +47,6 @@ pub(crate) struct Records {
     pub(crate) made_under: BTreeMap<(Address, Generation), Token>,
     /// When a leader was elected last, in truth.
     pub(crate) leader_since: u64,
-    /// Approvals that were ever committed and not used up.
-    pub(crate) approved: BTreeSet<Approval>,
     /// Machines made for an address, one after the other, since it was whole or an operator said to try again.
     pub(crate) makes: BTreeMap<Address, Vec<Make>>,
     /// The last action for an address, and how often it was sent while nothing changed.
@@ -78,9 +79,9 @@ pub(crate) struct View {
     pub(crate) swarm: Option<Arc<SwarmView>>,
     /// True if the last question for a listing got no answer.
     pub(crate) listing_failed: bool,
-    /// Since when complete listings lack a manager's machine, on the actor's own boot clock.
+    /// Since when complete listings lack a member's or slot's machine, on the actor's own boot clock.
     pub(crate) absent_since: BTreeMap<Address, u64>,
-    /// Managers whose machines were all terminated when they were listed last.
+    /// Members and slots whose machines were all terminated when they were listed last.
     pub(crate) seen_dead: BTreeSet<Address>,
 }
 
@@ -88,6 +89,8 @@ pub(crate) struct View {
 #[derive(Debug, Clone)]
 pub(crate) struct Disruption {
     pub(crate) what: &'static str,
+    /// True once it was silent: between the gate and the arrival of a call it still answers.
+    pub(crate) was_silent: bool,
     /// When it was whole again, or gone for good as the revision wants.
     pub(crate) ended_ms: Option<u64>,
 }
@@ -149,7 +152,7 @@ pub(crate) enum Moment<'a> {
         served_before: bool,
     },
     /// The engine beside this replica is about to be stopped, so that another leads.
-    HandingOver { member: &'a Address },
+    HandingOver { member: &'a Address, view: &'a View },
     /// Something changed by itself, or a fault struck.
     Changed,
 }
@@ -167,11 +170,11 @@ impl Records {
             voter_silent_since: BTreeMap::new(),
             worker_broken_since: BTreeMap::new(),
             no_quorum: None,
+            too_few_answer: None,
             formed_since: None,
             asked_for: BTreeSet::new(),
             made_under: BTreeMap::new(),
             leader_since: 0,
-            approved: BTreeSet::new(),
             makes: BTreeMap::new(),
             repeats: BTreeMap::new(),
         }
@@ -180,6 +183,11 @@ impl Records {
     /// The head under whose permit `epoch` was given.
     pub(crate) fn of_epoch(&self, epoch: Epoch) -> Option<&Committed> {
         self.epochs.get(&epoch)
+    }
+
+    /// True if the committed head holds this approval: it is used up once the head no longer does.
+    pub(crate) fn approves(&self, approval: &Approval) -> bool {
+        self.head.as_ref().is_some_and(|head| head.approvals.contains(approval))
     }
 
     /// How many machines were asked for, each making once.
@@ -211,18 +219,10 @@ impl Records {
         while self.epochs.len() > MAX_HEADS {
             self.epochs.pop_first();
         }
-        self.approved.extend(head.approvals.iter().cloned());
         // Another revision is another beginning for what failed.
         if self.head.as_ref().is_some_and(|old| old.revision != head.revision) {
             self.makes.clear();
         }
-        // A member that is frozen is given up for now: its operation is over.
-        let most = self.policy.max_failures;
-        self.disruptions.retain(|member, disruption| {
-            disruption.ended_ms.is_some()
-                || head.operations.contains_key(member)
-                || head.failures.get(member).is_none_or(|failures| failures.count < most)
-        });
         self.head = Some(head);
     }
 }

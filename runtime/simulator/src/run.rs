@@ -45,6 +45,8 @@ pub struct Run {
     pub faults: Vec<Fault>,
     /// The first invariant that broke.
     pub breach: Option<Breach>,
+    /// What else broke at the same moment: the same step may break more than one.
+    pub also_broken: Vec<Breach>,
     /// When the cluster stood for the first time, in milliseconds of virtual time since the operator began.
     pub whole_ms: Option<u64>,
     /// When the run ended, on the same clock.

@@ -10,6 +10,10 @@ use kit_model::{Address, Role, Spec};
 /// The most machines that a subject may have: what the planner's figures are stated for.
 pub const MAX_MACHINES: usize = 10_000;
 
+/// Up to so many machines the slots are followed in each listing as well: larger clusters are there for their
+/// figures.
+const MAX_WATCHED: usize = 100;
+
 /// A cluster as its file describes it.
 #[derive(Debug, Clone)]
 pub struct Subject {
@@ -17,6 +21,8 @@ pub struct Subject {
     spec: Arc<Spec>,
     /// True if the file is written for another provider and the simulated one stands in for it.
     substituted: bool,
+    /// Members and slots whose presence in listings is followed.
+    watched: Arc<[Address]>,
 }
 
 /// Why a graph cannot be simulated.
@@ -76,7 +82,13 @@ impl Subject {
         if spec.leader_group().is_none_or(|group| group.members.is_empty()) {
             return Err(SubjectError::NoLeader);
         }
-        Ok(Self { graph: Arc::new(graph), spec: Arc::new(spec), substituted })
+        let mut subject = Self { graph: Arc::new(graph), spec: Arc::new(spec), substituted, watched: Arc::from([]) };
+        let mut watched = subject.managers().to_vec();
+        if machines <= MAX_WATCHED {
+            watched.extend(subject.others());
+        }
+        subject.watched = watched.into();
+        Ok(subject)
     }
 
     /// A cluster of so many managers and workers, as the examples have them.
@@ -158,6 +170,11 @@ impl Subject {
     /// The members of the group that leads, in the order of the file.
     pub(crate) fn managers(&self) -> &[Address] {
         self.spec.leader_group().map_or(&[], |group| &group.members)
+    }
+
+    /// Members and slots whose presence in listings is followed.
+    pub(crate) fn watched(&self) -> &[Address] {
+        &self.watched
     }
 
     /// The slots and members of all other groups, as the file has them.

@@ -131,6 +131,25 @@ impl<'a> Truth<'a> {
         self.cloud.volumes().filter(move |volume| !volume.retired && volume.marks.address == *address)
     }
 
+    /// True if the member has a volume that was made under another token.
+    pub(crate) fn has_other_volume(&self, address: &Address, token: &Token) -> bool {
+        self.volumes_at(address).any(|volume| volume.marks.token != *token)
+    }
+
+    /// True if this volume is another cluster's.
+    pub(crate) fn is_foreign_volume(&self, id: &VolumeId) -> bool {
+        self.cloud.volumes().any(|volume| volume.id == *id && volume.marks.uid != *self.uid)
+    }
+
+    /// True if a voter that answers the others has its state on this volume.
+    pub(crate) fn serves_from(&self, id: &VolumeId) -> bool {
+        let volume = self.cloud.volumes().find(|volume| volume.id == *id);
+        let holder = volume.and_then(|volume| self.cloud.holder_of(volume));
+        holder.is_some_and(|holder| {
+            self.voters().iter().any(|voter| voter.machine == Some(holder.clone()) && voter.healthy)
+        })
+    }
+
     /// True if the member's volume is attached to this machine.
     pub(crate) fn holds_own_volume(&self, machine: &TrueMachine) -> bool {
         self.volumes_at(&machine.address).any(|volume| {

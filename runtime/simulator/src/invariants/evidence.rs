@@ -1,7 +1,8 @@
 //! What was known before something was done: I10, I17, I19, I22.
 
 use kit_model::{
-    Action, Address, Approval, Authority, Head, Inventory, MachineId, MachineState, NodeState, OperationKind, Outcome,
+    Action, Address, Approval, Authority, Head, Inventory, MachineId, MachineState, Node, NodeState, OperationKind,
+    Outcome,
 };
 
 use super::Scene;
@@ -72,7 +73,6 @@ pub(super) fn i10(scene: &Scene<'_>) -> Result<(), String> {
         && let Some(inventory) = view.inventory.as_deref()
         && !inventory.strong
         && !scene.records.tokens.contains_key(&request.token)
-        && request.ip.is_some()
         && scene.records.asked_for.contains(&request.address)
         && inventory.machines_of(&request.address).next().is_none()
         && !view.seen_dead.contains(&request.address)
@@ -86,6 +86,12 @@ pub(super) fn i10(scene: &Scene<'_>) -> Result<(), String> {
                 lacked_ms / 1000
             ));
         }
+    }
+    // A volume that a listing lacks is no more gone than a machine is.
+    if let Action::CreateVolume { address, token, .. } = &admission.call.action
+        && scene.truth.has_other_volume(address, token)
+    {
+        return Err(format!("a second volume was asked for {address}, which has one that no listing showed"));
     }
     let Some((machine, state)) = passed_over(scene, admission) else { return Ok(()) };
     let partial = view.listing_failed || view.inventory.as_ref().is_some_and(|inventory| !inventory.complete);
@@ -120,18 +126,16 @@ pub(super) fn i17(scene: &Scene<'_>) -> Result<(), String> {
     let Moment::Admitted(admission) = scene.moment else { return Ok(()) };
     let Action::RemoveNode { node } = &admission.call.action else { return Ok(()) };
     let Some(found) = scene.truth.node(node) else { return Ok(()) };
-    if let Some(machine) = found.machine.as_ref().and_then(|machine| scene.truth.machine(machine))
-        && !machine.state.is_terminal()
-    {
-        return Err(format!("{node} was to be removed while its machine {} is {:?}", machine.id, machine.state));
-    }
-    if found.machine.is_none()
-        && let Some(machine) =
-            scene.truth.live_machines_of(&found.address).find(|machine| machine.generation == found.generation)
-    {
-        return Err(format!("{node} was to be removed while {} of its generation is {:?}", machine.id, machine.state));
-    }
-    Ok(())
+    // What shuts down never comes back; anything else that lives must be another node by now.
+    let may_return = scene
+        .truth
+        .live_machines_of(&found.address)
+        .filter(|machine| machine.state != MachineState::ShuttingDown)
+        .find(|machine| scene.truth.node_on(&machine.id).is_none_or(|serving| serving.id == *node));
+    may_return.map_or(Ok(()), |machine| {
+        let state = machine.state;
+        Err(format!("{node} was to be removed while {}, which is {state:?}, may come back as it", machine.id))
+    })
 }
 
 pub(super) fn i19(scene: &Scene<'_>) -> Result<(), String> {
@@ -182,12 +186,30 @@ pub(super) fn i22(scene: &Scene<'_>) -> Result<(), String> {
             }
         }
         Moment::Committed { old, new } => new.operations.iter().try_for_each(|(address, operation)| {
+            condemned_unknown(scene, old, new, address)?;
+            // A roll or a retirement ends what is healthy: only a repair judges health.
             if operation.kind != OperationKind::Repair {
                 return Ok(());
             }
             judged(scene, old, new, address)
         }),
         _ => Ok(()),
+    }
+}
+
+/// Checks that nothing whose state the provider does not say is condemned, whatever for.
+fn condemned_unknown(scene: &Scene<'_>, old: Option<&Head>, new: &Head, address: &Address) -> Result<(), String> {
+    let (Some(operation), Some(holder)) = (new.operations.get(address), &new.holder) else { return Ok(()) };
+    let former = old.and_then(|old| old.operations.get(address));
+    let Some(write) = scene.records.writes.get(&(holder.member.clone(), new.epoch)) else { return Ok(()) };
+    let inventory = write.view.inventory.as_deref();
+    let mut newly =
+        operation.condemned.iter().filter(|machine| !former.is_some_and(|former| former.condemned.contains(*machine)));
+    match newly.find(|machine| state_in(inventory, machine) == Some(MachineState::Unknown)) {
+        Some(machine) => {
+            Err(format!("{machine} of {address} was condemned although the provider did not say its state"))
+        }
+        None => Ok(()),
     }
 }
 
@@ -201,11 +223,6 @@ fn judged(scene: &Scene<'_>, old: Option<&Head>, new: &Head, address: &Address) 
     let Some(holder) = &new.holder else { return Ok(()) };
     let Some(write) = scene.records.writes.get(&(holder.member.clone(), new.epoch)) else { return Ok(()) };
     let inventory = write.view.inventory.as_deref();
-    if let Some(machine) = condemned
-        && state_in(inventory, machine) == Some(MachineState::Unknown)
-    {
-        return Err(format!("{machine} of {address} was condemned although the provider did not say its state"));
-    }
     let runs = condemned.is_some_and(|machine| state_in(inventory, machine) == Some(MachineState::Running));
     if !rebooted && (!runs || operation.rebooted) {
         return Ok(());
@@ -225,7 +242,7 @@ fn judged(scene: &Scene<'_>, old: Option<&Head>, new: &Head, address: &Address) 
     let what = if rebooted { "rebooted" } else { "condemned" };
     if let Some(swarm) = write.view.swarm.as_deref() {
         let mut nodes = swarm.nodes_of(address).peekable();
-        if nodes.peek().is_some() && nodes.all(|node| node.state == NodeState::Unknown) {
+        if nodes.peek().is_some() && nodes.all(Node::is_unknown) {
             return Err(format!("{address} was {what} although the Swarm did not know whether its node is down"));
         }
     }

@@ -83,7 +83,7 @@ invariants! {
     "I13" "an action from a template that the committed head does not name" permit::i13;
     "I15" "more machines than the spec; more disruption than the budget" scale::i15;
     "I16" "a fourth replacement after three failed ones" scale::i16;
-    "I17" "a node removed unless the machine of that node's generation is terminal" evidence::i17;
+    "I17" "a node removed while a machine may come back as it" evidence::i17;
     "I18" "Docker started on a volume whose serial, cluster or node ID does not match" ownership::i18;
     "I19" "a mutating call that does harm when delivered late" evidence::i19;
     "I20" "the actor destroying the machine it runs on" quorum::i20;
@@ -104,10 +104,13 @@ pub(crate) fn disruption(scene: &Scene<'_>) -> Option<(kit_model::Address, &'sta
     quorum::disruption_now(scene)
 }
 
-/// The first invariant that is broken at this moment.
-pub(crate) fn check(scene: &Scene<'_>) -> Option<Breach> {
-    INVARIANTS.iter().find_map(|invariant| {
-        let what = (invariant.check)(scene).err()?;
-        Some(Breach { invariant: invariant.name, never: invariant.never, at_ms: scene.at_ms, what })
-    })
+/// The invariants that are broken at this moment, in order.
+pub(crate) fn check(scene: &Scene<'_>) -> Vec<Breach> {
+    INVARIANTS
+        .iter()
+        .filter_map(|invariant| {
+            let what = (invariant.check)(scene).err()?;
+            Some(Breach { invariant: invariant.name, never: invariant.never, at_ms: scene.at_ms, what })
+        })
+        .collect()
 }

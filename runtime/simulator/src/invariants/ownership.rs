@@ -87,10 +87,14 @@ pub(super) fn i6(scene: &Scene<'_>) -> Result<(), String> {
     let Moment::Admitted(admission) = scene.moment else { return Ok(()) };
     let Action::RetireVolume { volume } = &admission.call.action else { return Ok(()) };
     let Some(owner) = scene.truth.volume(volume) else { return Ok(()) };
-    if scene.records.approved.contains(&Approval::ReplaceVolume(owner.clone())) {
-        return Ok(());
+    if !scene.records.approves(&Approval::ReplaceVolume(owner.clone())) {
+        return Err(format!("{volume} of {owner} was let go although nobody approved its loss"));
     }
-    Err(format!("{volume} of {owner} was let go although nobody approved its loss"))
+    // What was approved is the loss of what is lost already: state that serves is not.
+    if scene.truth.serves_from(volume) {
+        return Err(format!("{volume} of {owner} was let go although a voter serves from it"));
+    }
+    Ok(())
 }
 
 pub(super) fn i7(scene: &Scene<'_>) -> Result<(), String> {
@@ -127,6 +131,17 @@ pub(super) fn i9(scene: &Scene<'_>) -> Result<(), String> {
             machines.insert(machine);
         }
         _ => {}
+    }
+    if let Action::AttachVolume { volume, .. }
+    | Action::ForceDetach { volume, .. }
+    | Action::MarkFormed { volume }
+    | Action::RetireVolume { volume } = &admission.call.action
+        && scene.truth.is_foreign_volume(volume)
+    {
+        return Err(format!(
+            "\"{}\" was sent for {volume}, which carries no mark of this cluster",
+            admission.call.action.verb()
+        ));
     }
     for machine in machines {
         if scene.truth.machine(machine).is_some_and(|found| !found.ours) || scene.truth.is_stranger(machine) {

@@ -121,7 +121,14 @@ fn operator(scene: &Scene<'_>, admission: &Admission, purpose: Purpose, authorit
             | Action::CreateMachine(_)
             | Action::AttachVolume { .. }
             // From a machine that is gone for good: I3 holds that it is.
-            | Action::ForceDetach { .. } => Ok(()),
+            // A person looks at whether managers answer: a machine that runs with an empty disk commits nothing.
+            | Action::ForceDetach { .. } => match scene.records.too_few_answer {
+                None => Err("while enough managers answered all the time".to_owned()),
+                Some((_, Some(until_ms))) if scene.at_ms > until_ms + QUORUM_UNKNOWABLE_MS => {
+                    Err(format!("{} s after enough managers answered again", seconds(scene.at_ms - until_ms)))
+                }
+                Some(_) => Ok(()),
+            },
             _ => Err("which may only start, create and attach to recover".to_owned()),
         },
     }
@@ -257,8 +264,15 @@ pub(super) fn i13(scene: &Scene<'_>) -> Result<(), String> {
             request.address
         ));
     }
-    let content = scene.records.specs.get(revision).and_then(|spec| spec.content_of(&request.address));
-    if content.is_some_and(|content| *content != request.content) {
+    // A slot is made as its group is, whatever the number of slots was in that revision.
+    let content = scene.records.specs.get(revision).and_then(|spec| match spec.members.get(&request.address) {
+        Some(member) => Some(&member.content),
+        None => spec.groups.get(request.address.group()).map(|group| &group.content),
+    });
+    let Some(content) = content else {
+        return Err(format!("{} was to be made from {revision}, which knows nothing of it", request.address));
+    };
+    if *content != request.content {
         return Err(format!("{} was to be made otherwise than {revision} says", request.address));
     }
     Ok(())

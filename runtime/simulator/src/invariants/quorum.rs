@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kit_model::{Action, Address, Authority, NodeRole, SwarmView};
+use kit_model::{Action, Address, Approval, Authority, NodeRole, SwarmView};
 
 use super::Scene;
 use crate::records::{Actor, Admission, Moment};
@@ -39,7 +39,7 @@ fn disrupted(scene: &Scene<'_>, admission: &Admission) -> Option<(Address, &'sta
 pub(super) fn disruption_now(scene: &Scene<'_>) -> Option<(Address, &'static str)> {
     match scene.moment {
         Moment::Admitted(admission) if admission.call.authority != Authority::Operator => disrupted(scene, admission),
-        Moment::HandingOver { member } => Some((member.clone(), "stopped")),
+        Moment::HandingOver { member, .. } => Some((member.clone(), "stopped")),
         _ => None,
     }
 }
@@ -73,13 +73,9 @@ pub(super) fn i1(scene: &Scene<'_>) -> Result<(), String> {
         .map(|voter| &voter.address)
         .collect();
     let entries = if what == "demoted" { voters.len().saturating_sub(1) } else { voters.len() };
-    // The last voter of a cluster without others is the operator's to approve: there is nothing to keep.
-    let approved = scene
-        .records
-        .approved
-        .iter()
-        .any(|approval| matches!(approval, kit_model::Approval::Outage(approved) if *approved == address));
-    if approved {
+    // The last voter of a cluster without others is the operator's to approve: there is nothing to keep. Where
+    // there are others, no approval allows the loss of the majority.
+    if voters.len() <= 1 && scene.records.approves(&Approval::Outage(address.clone())) {
         return Ok(());
     }
     if left.len() < majority(entries) {
@@ -91,13 +87,18 @@ pub(super) fn i1(scene: &Scene<'_>) -> Result<(), String> {
         ));
     }
     // What the actor had been shown when it decided.
-    let Moment::Admitted(admission) = scene.moment else { return Ok(()) };
-    let (Actor::Replica { member, .. }, Authority::Permit(epoch)) = (&admission.by, admission.call.authority) else {
-        return Ok(());
+    let (member, view) = match scene.moment {
+        Moment::HandingOver { member, view } => (member, view),
+        Moment::Admitted(Admission { by: Actor::Replica { member, .. }, call, .. }) => {
+            // Without a write of its own it is I8 that is broken.
+            let Authority::Permit(epoch) = call.authority else { return Ok(()) };
+            let Some(write) = scene.records.writes.get(&(member.clone(), epoch)) else { return Ok(()) };
+            (member, &write.view)
+        }
+        _ => return Ok(()),
     };
-    let Some(view) = scene.records.writes.get(&(member.clone(), epoch)).and_then(|write| write.view.swarm.as_deref())
-    else {
-        return Ok(());
+    let Some(view) = view.swarm.as_deref() else {
+        return Err(format!("{address} was {what} by {member}, which had been shown no voter"));
     };
     let mut seen = healthy_in(view);
     seen.remove(address.as_str());
@@ -114,6 +115,18 @@ pub(super) fn i1(scene: &Scene<'_>) -> Result<(), String> {
 
 pub(super) fn i2(scene: &Scene<'_>) -> Result<(), String> {
     let Some((address, what)) = disruption_now(scene) else { return Ok(()) };
+    // Where a voter is silent anyhow, taking away its entry takes nobody down: I1 counts, and it waits for no one to
+    // become stable, only for another that is down by us.
+    let silent =
+        what == "demoted" && scene.truth.voters().iter().all(|voter| voter.address != address || !voter.healthy);
+    // Open operations count, whatever became of their machines meanwhile.
+    let operations = scene.records.head.iter().flat_map(|head| &head.operations);
+    for (other, operation) in operations.filter(|(other, _)| !silent && **other != address && is_voter(scene, other)) {
+        if operation.rebooted || !operation.condemned.is_empty() {
+            let done = if operation.rebooted { "rebooted" } else { "condemned" };
+            return Err(format!("{address} was {what} while {other} is {done} by an open operation"));
+        }
+    }
     for (other, disruption) in &scene.records.disruptions {
         if *other == address {
             continue;
@@ -122,7 +135,7 @@ pub(super) fn i2(scene: &Scene<'_>) -> Result<(), String> {
             None => {
                 return Err(format!("{address} was {what} while {other}, {} before, was not whole", disruption.what));
             }
-            Some(ended_ms) if scene.at_ms + CLOCK_SLACK_MS < ended_ms + scene.records.policy.stable_ms => {
+            Some(ended_ms) if !silent && scene.at_ms + CLOCK_SLACK_MS < ended_ms + scene.records.policy.stable_ms => {
                 return Err(format!(
                     "{address} was {what} {} s after {other}, {} before, was whole again",
                     (scene.at_ms - ended_ms) / 1000,
@@ -133,6 +146,12 @@ pub(super) fn i2(scene: &Scene<'_>) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// True if `address` is of the group that leads.
+fn is_voter(scene: &Scene<'_>, address: &Address) -> bool {
+    let spec = scene.records.head.as_ref().and_then(|head| scene.records.specs.get(&head.revision));
+    spec.is_some_and(|spec| spec.leader.as_deref() == Some(address.group()))
 }
 
 pub(super) fn i20(scene: &Scene<'_>) -> Result<(), String> {

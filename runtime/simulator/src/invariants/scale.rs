@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kit_model::{Action, Address, Authority, Availability, Head, MachineState, OperationKind};
+use kit_model::{Action, Address, Authority, Availability, Head, MachineState, OperationKind, Role};
 
 use super::Scene;
 use crate::records::Moment;
@@ -16,7 +16,6 @@ const MAX_REPEATS: u32 = 3;
 pub(super) fn i15(scene: &Scene<'_>) -> Result<(), String> {
     match scene.moment {
         Moment::Admitted(admission) => match &admission.call.action {
-            Action::CreateMachine(_) if admission.call.authority == Authority::Operator => Ok(()),
             // A member's address allows no second machine: that is I4's business.
             Action::CreateMachine(request) if request.ip.is_some() => Ok(()),
             Action::CreateMachine(request) => more_than_wanted(scene, request),
@@ -68,7 +67,7 @@ fn ended_with_tasks(scene: &Scene<'_>, address: &Address, machine: &kit_model::M
 
 fn budget(scene: &Scene<'_>, old: Option<&Head>, new: &Head) -> Result<(), String> {
     let Some(spec) = scene.records.specs.get(&new.revision) else { return Ok(()) };
-    for group in spec.groups.values().filter(|group| group.members.is_empty()) {
+    for group in spec.groups.values().filter(|group| group.role != Role::Manager) {
         let of_group = |address: &&Address| address.group() == group.name;
         let rolls: BTreeSet<&Address> = new
             .operations
@@ -91,7 +90,7 @@ fn budget(scene: &Scene<'_>, old: Option<&Head>, new: &Head) -> Result<(), Strin
             .filter(|(_, since)| scene.at_ms.saturating_sub(**since) > UNKNOWABLE_MS)
             .map(|(address, _)| address)
             .filter(of_group)
-            .filter(|address| address.slot().is_some_and(|slot| slot <= group.count));
+            .filter(|address| address.slot().is_none_or(|slot| slot <= group.count));
         let away: BTreeSet<&Address> = rolls.iter().copied().chain(broken).collect();
         let allowed = usize::try_from(group.max_unavailable.of(group.count)).unwrap_or(usize::MAX);
         if away.len() > allowed {

@@ -14,6 +14,7 @@ use super::replica::{Replica, Running, Trap};
 use super::{Due, Reply, Stage, World};
 use crate::invariants::{self, Scene, token_of};
 use crate::records::{Actor, Admission, Make, Moment, Write};
+use crate::subject::Subject;
 use crate::timeline::Who;
 use crate::truth::Truth;
 
@@ -74,7 +75,9 @@ impl World {
             Effect::CommitHead { id, base, head } => self.begin_write(member, process, id, Some(base), head),
             Effect::Mutate(call) => self.queue_call(member, process, call),
             Effect::StopLocalEngine { id } => {
-                self.check(Moment::HandingOver { member });
+                let running = self.replicas.get(member).and_then(|replica| replica.running.as_ref());
+                let view = running.map(|running| running.view.clone()).unwrap_or_default();
+                self.check(Moment::HandingOver { member, view: &view });
                 self.note_disruption(member, "stopped");
                 let at_ms = self.at_ms;
                 let result = self.cloud.stop_engine(member, at_ms);
@@ -156,7 +159,7 @@ impl World {
         let subject = Arc::clone(&self.subject);
         if let Some(running) = self.replicas.get_mut(member).and_then(|replica| replica.running.as_mut()) {
             match &event {
-                Event::Observed(_, seen) => note_view(running, seen, subject.managers()),
+                Event::Observed(_, seen) => note_view(running, seen, &subject),
                 Event::Committed(..) => {
                     let replica = self.replicas.get_mut(member);
                     let sprung = replica.and_then(|replica| replica.spring(|trap| *trap == Trap::CrashOnCommit));
@@ -308,10 +311,6 @@ impl World {
                 }
             }
             Action::TerminateMachine { machine } => self.note_failed_make(machine),
-            Action::RetireVolume { .. } => {
-                let used = kit_model::Approval::ReplaceVolume(admission.call.address.clone());
-                self.watch.used_approvals.push((self.at_ms, used));
-            }
             _ => {}
         }
     }
@@ -380,9 +379,9 @@ impl Replica {
     }
 }
 
-/// Since when complete listings lack each manager's machine, as far as this replica was shown.
-fn note_absences(running: &mut Running, inventory: &Inventory, managers: &[Address]) {
-    for member in managers {
+/// Since when complete listings lack each machine, as far as this replica was shown.
+fn note_absences(running: &mut Running, inventory: &Inventory, subject: &Subject) {
+    for member in subject.watched() {
         let mut machines = inventory.machines_of(member).peekable();
         if machines.peek().is_some() {
             running.view.absent_since.remove(member);
@@ -398,12 +397,12 @@ fn note_absences(running: &mut Running, inventory: &Inventory, managers: &[Addre
     }
 }
 
-fn note_view(running: &mut Running, seen: &Observation, managers: &[Address]) {
+fn note_view(running: &mut Running, seen: &Observation, subject: &Subject) {
     match &seen.inventory {
         Some(Ok(inventory)) => {
             running.view.inventory = Some(Arc::clone(inventory));
             running.view.listing_failed = false;
-            note_absences(running, inventory, managers);
+            note_absences(running, inventory, subject);
         }
         Some(Err(_)) => running.view.listing_failed = true,
         None => {}

@@ -110,6 +110,8 @@ pub(crate) struct World {
     pub(crate) records: Records,
     watch: Watch,
     pub(crate) breach: Option<Breach>,
+    /// What else broke at that moment.
+    pub(crate) also_broken: Vec<Breach>,
     pub(crate) timeline: Timeline,
     /// How often some replica was handed something.
     decisions: u64,
@@ -149,6 +151,7 @@ impl World {
             whole_ms: None,
             watch: Watch::default(),
             breach: None,
+            also_broken: Vec::new(),
             timeline,
             decisions: 0,
             on_the_way: 0,
@@ -327,7 +330,7 @@ impl World {
         }
         let truth = Truth::of(&self.cloud, &self.uid);
         let scene = Scene { at_ms: self.at_ms, moment, truth: &truth, records: &self.records };
-        if let Some(breach) = invariants::check(&scene) {
+        for breach in invariants::check(&scene) {
             self.break_off(breach);
         }
     }
@@ -341,6 +344,9 @@ impl World {
             None,
             || breach.to_string(),
         );
-        self.breach.get_or_insert(breach);
+        match &self.breach {
+            None => self.breach = Some(breach),
+            Some(_) => self.also_broken.push(breach),
+        }
     }
 }

@@ -33,6 +33,7 @@ impl World {
             seed,
             faults: faults.to_vec(),
             breach: self.breach,
+            also_broken: self.also_broken,
             whole_ms: self.whole_ms,
             ended_ms: self.at_ms,
             faults_over_ms: self.faults_over_ms,

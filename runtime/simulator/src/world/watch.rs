@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kit_model::{
-    Action, Address, Approval, Availability, Blocked, BootId, Leadership, MachineId, MachineState, NodeId, Outcome,
+    Action, Address, Availability, Blocked, BootId, Leadership, MachineId, MachineState, NodeId, Outcome,
     ReplicaIdentity, Role, VolumeId,
 };
 use kit_planner::Reconciler;
@@ -44,7 +44,6 @@ pub(super) struct Watch {
     victims: BTreeMap<usize, Address>,
     /// What members were before they were hurt, and what became of them.
     pub(super) patients: BTreeMap<Address, Patient>,
-    pub(super) used_approvals: Vec<(u64, Approval)>,
 }
 
 /// A member that a fault befell.
@@ -130,14 +129,6 @@ impl World {
             }
             self.check(Moment::Committed { old: old.as_deref(), new: &commit.head });
             self.records.note_committed(Arc::clone(&commit.head), self.at_ms);
-            // An approval is used up once the head no longer carries it.
-            if let Some(old) = &old {
-                for approval in old.approvals.difference(&commit.head.approvals) {
-                    if matches!(approval, Approval::Outage(_)) {
-                        self.watch.used_approvals.push((self.at_ms, approval.clone()));
-                    }
-                }
-            }
             self.touch();
         }
     }
@@ -204,11 +195,10 @@ impl World {
         // Machines that run, as the provider counts them, against the voters that there are.
         let members = self.subject.managers().len().max(voters.len());
         let quorum = self.managers_present() > members / 2;
-        match (&mut self.records.no_quorum, quorum, voters.is_empty()) {
-            (_, _, true) => {}
-            (Some((_, until @ None)), true, _) => *until = Some(at_ms),
-            (none @ (None | Some((_, Some(_)))), false, _) => *none = Some((at_ms, None)),
-            _ => {}
+        let healthy = voters.iter().filter(|voter| voter.healthy).count();
+        if !voters.is_empty() {
+            note_span(&mut self.records.no_quorum, !quorum, at_ms);
+            note_span(&mut self.records.too_few_answer, healthy <= voters.len() / 2, at_ms);
         }
         if self.records.formed_since.is_none() && Truth::of(&self.cloud, &self.uid).any_formed() {
             self.records.formed_since = Some(at_ms);
@@ -221,15 +211,17 @@ impl World {
         let wanted = self.records.head.as_ref().and_then(|head| self.records.specs.get(&head.revision)).cloned();
         let answering: BTreeSet<&Address> =
             voters.iter().filter(|voter| voter.healthy).map(|voter| &voter.address).collect();
-        for (member, disruption) in &mut self.records.disruptions {
+        let operations = self.records.head.as_ref().map(|head| &head.operations);
+        self.records.disruptions.retain(|member, disruption| {
             let gone = wanted.as_ref().is_some_and(|spec| !spec.members.contains_key(member));
-            if disruption.ended_ms.is_none() && (gone || answering.contains(member)) {
+            let answers = answering.contains(member);
+            disruption.was_silent |= !answers;
+            if disruption.ended_ms.is_none() && (gone || (answers && disruption.was_silent)) {
                 disruption.ended_ms = Some(at_ms);
             }
-        }
-        for (_, used) in std::mem::take(&mut self.watch.used_approvals) {
-            self.records.approved.remove(&used);
-        }
+            // What never took effect disrupted nobody; it is known to be so once its operation is over.
+            disruption.was_silent || operations.is_some_and(|operations| operations.contains_key(member))
+        });
     }
 
     fn follow_leader(&mut self) {
@@ -261,9 +253,10 @@ impl World {
         }
         self.watch.workers_looked_ms = self.at_ms;
         let mut broken: BTreeSet<Address> = BTreeSet::new();
-        for group in spec.groups.values().filter(|group| group.members.is_empty()) {
-            for slot in 1..=group.count {
-                let address = Address::of_slot(&group.name, slot);
+        for group in spec.groups.values().filter(|group| group.role != Role::Manager) {
+            let slots = 1..=if group.members.is_empty() { group.count } else { 0 };
+            let slots = slots.map(|slot| Address::of_slot(&group.name, slot));
+            for address in group.members.iter().cloned().chain(slots) {
                 if self.is_whole(&address) {
                     self.records.makes.remove(&address);
                 } else {
@@ -308,7 +301,7 @@ impl World {
 
     /// Notes that a manager is taken away from the Swarm by us.
     pub(super) fn note_disruption(&mut self, address: &Address, what: &'static str) {
-        self.records.disruptions.insert(address.clone(), Disruption { what, ended_ms: None });
+        self.records.disruptions.insert(address.clone(), Disruption { what, was_silent: false, ended_ms: None });
     }
 
     /// Notes that a machine that was never whole is ended by us: that making failed.
@@ -519,6 +512,15 @@ impl World {
             return Some(format!("the Swarm lists {nodes} nodes where {in_swarm} are wanted"));
         }
         None
+    }
+}
+
+/// Notes since when something is so, or until when it was.
+const fn note_span(span: &mut Option<(u64, Option<u64>)>, is_so: bool, at_ms: u64) {
+    match span {
+        Some((_, until @ None)) if !is_so => *until = Some(at_ms),
+        None | Some((_, Some(_))) if is_so => *span = Some((at_ms, None)),
+        _ => {}
     }
 }
 

@@ -59,6 +59,8 @@ struct Inner {
 #[derive(Debug)]
 struct Cached {
     stamp: Stamp,
+    /// Held open so that no later file gets its inode while the stamp is compared with it.
+    held: File,
     cloud: SimCloud,
 }
 
@@ -68,6 +70,8 @@ struct Stamp {
     inode: u64,
     length: u64,
     modified: (i64, i64),
+    /// The change of the inode itself: set when the file is put in its place.
+    changed: (i64, i64),
 }
 
 /// Where the time of the simulated cloud comes from.
@@ -215,13 +219,14 @@ impl SimFile {
             let stamp = inner.stamp()?;
             let mut cached = match kept.take() {
                 Some(cached) if cached.stamp == stamp => cached,
-                _ => Cached { stamp, cloud: inner.read()? },
+                _ => Cached { stamp, held: inner.hold()?, cloud: inner.read()? },
             };
             let before = cached.cloud.changes();
             cached.cloud.advance(inner.clock.now_ms());
             let answer = change(&mut cached.cloud);
             if cached.cloud.changes() != before {
                 cached.stamp = inner.write(&cached.cloud)?;
+                cached.held = inner.hold()?;
             }
             *kept = Some(cached);
             Ok(answer)
@@ -274,7 +279,16 @@ impl Inner {
             io::ErrorKind::NotFound => SimFileError::Missing(self.path.clone()),
             _ => SimFileError::Io(self.path.clone(), error),
         })?;
-        Ok(Stamp { inode: metadata.ino(), length: metadata.len(), modified: (metadata.mtime(), metadata.mtime_nsec()) })
+        Ok(Stamp {
+            inode: metadata.ino(),
+            length: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        })
+    }
+
+    fn hold(&self) -> Result<File, SimFileError> {
+        File::open(&self.path).map_err(|error| SimFileError::Io(self.path.clone(), error))
     }
 
     fn read(&self) -> Result<SimCloud, SimFileError> {

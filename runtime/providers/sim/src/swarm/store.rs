@@ -189,8 +189,13 @@ impl SimCloud {
         }
         let kept_ms = self.now_ms();
         let Some(swarm) = &mut self.swarm else { return Ok(()) };
-        match swarm.revisions.get(revision) {
-            Some(kept) if *kept.bytes == *bytes => Ok(()),
+        match swarm.revisions.get_mut(revision) {
+            Some(kept) if *kept.bytes == *bytes => {
+                // Whoever keeps it again counts on it for another hour.
+                kept.kept_ms = kept_ms;
+                self.touch();
+                Ok(())
+            }
             Some(_) => Err(StoreError::Corrupt(format!("there is another revision {revision}"))),
             None => {
                 let kept = KeptRevision { kept_ms, bytes: Arc::from(bytes) };
