@@ -166,8 +166,10 @@ pub fn recover(spec: &Spec, uid: &ClusterUid, inventory: &Inventory, absent: &BT
     }
     for member in gone {
         let machines = Machines::of(inventory, &member.address);
-        // A voter that died before its volume was marked may hold state all the same: what the disk says counts.
-        let may_return = |volume: &&Volume| volume.formed || machines.last_dead().is_some();
+        // A voter that died before its volume was marked may hold state all the same: what the disk says counts. That
+        // its machine is gone is told as well by two complete listings as by a terminal state.
+        let gone_for_good = machines.last_dead().is_some() || absent.contains(&member.address);
+        let may_return = |volume: &&Volume| volume.formed || gone_for_good;
         let Some(volume) = inventory.volume_of(&member.address).filter(may_return) else {
             wait(&mut plan, Some(&member.address), Reason::VolumeGone);
             continue;
