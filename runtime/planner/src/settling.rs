@@ -69,6 +69,10 @@ impl<'s> Round<'s> {
 
     /// Entries of former machines. True once none is left that may go.
     pub(crate) fn remove_stale_entries(&mut self, it: &Subject<'s>, own: &Node) -> bool {
+        if !self.scene.inventory.complete {
+            // A machine that would come back as one of them may be on the page that did not arrive.
+            return true;
+        }
         let stale: Vec<&Node> = it
             .sight
             .nodes()

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use kit_model::{Address, GroupSpec, Inventory, Machine, MachineId, Node, NodeState, Spec, SwarmView, Volume};
+use kit_model::{
+    Address, GroupSpec, Inventory, Machine, MachineId, MachineState, Node, NodeState, Spec, SwarmView, Volume,
+};
 
 /// A number for an address: the group, and the member or slot within it.
 pub(crate) type Key = u64;
@@ -193,19 +195,23 @@ impl<'s, 'a> Sight<'s, 'a> {
             .or_else(|| self.nodes().find(own))
     }
 
-    /// Whether every machine of the node's generation is gone for good: the only right to remove its entry.
+    /// Whether no machine can come back as this node, the only right to remove its entry: each machine of the member
+    /// or slot is terminal, or serves as another node.
+    ///
+    /// Machines that the listing lacks are the caller's to confirm as absent.
     pub(crate) fn is_gone(self, node: &Node) -> bool {
-        let Some(generation) = node.generation else { return false };
-        let mut any = false;
-        for (_, machine) in self.machines {
-            if machine.marks.generation == generation {
-                if !machine.state.is_terminal() {
-                    return false;
-                }
-                any = true;
-            }
-        }
-        // A machine that the provider no longer shows was terminal before; its absence is confirmed elsewhere.
-        any || self.live().all(|machine| machine.marks.generation > generation)
+        node.generation.is_some() && self.live().all(|machine| self.serves_as_another(machine, node))
+    }
+
+    /// Whether `machine` is a node that answers, with its own state on the member's one volume, and not `node`.
+    fn serves_as_another(self, machine: &Machine, node: &Node) -> bool {
+        let serves = self.node_of(machine).is_some_and(|own| own.id != node.id && own.state == NodeState::Ready);
+        let own_state = match self.volumes {
+            // What has no volume has its state on its own disk.
+            [] => true,
+            [(_, volume)] => volume.holder().is_some_and(|holder| holder.machine == machine.id && holder.attached),
+            _ => false,
+        };
+        machine.state == MachineState::Running && node.state != NodeState::Ready && serves && own_state
     }
 }

@@ -219,15 +219,19 @@ proptest! {
                     prop_assert_eq!(&volume.marks.address, &machine.marks.address);
                 }
                 Action::RemoveNode { node } => {
-                    // I17: the machine of that node's generation is gone for good.
+                    // I17: no machine may come back as that node.
                     let node = world.swarm.nodes.iter().find(|it| it.id == *node).expect("listed");
                     prop_assert!(node.manager.is_none());
-                    let lives = world.inventory.machines.iter().any(|it| {
-                        Some(&it.marks.address) == node.address.as_ref()
-                            && Some(it.marks.generation) == node.generation
-                            && !it.state.is_terminal()
+                    let may_return = world.inventory.machines.iter().any(|it| {
+                        let other_serves = world.swarm.nodes.iter().any(|other| {
+                            other.id != node.id
+                                && other.address == node.address
+                                && other.generation == Some(it.marks.generation)
+                                && other.state == kit_model::NodeState::Ready
+                        });
+                        Some(&it.marks.address) == node.address.as_ref() && !it.state.is_terminal() && !other_serves
                     });
-                    prop_assert!(!lives);
+                    prop_assert!(!may_return);
                 }
                 _ => {}
             }
