@@ -218,10 +218,10 @@ impl<'s> Round<'s> {
                 return Err(Reason::AnotherDisrupted { address: address.clone() });
             }
         }
-        // What was given up is still down: a person sees to it first.
+        // What was given up is still down: a person sees to it first. Once it serves again, it must go on doing so.
         for (address, failures) in &self.draft.head().failures {
             let frozen = failures.count >= scene.policy.max_failures;
-            let whole = scene.memory.whole_for(address, scene.now).is_some();
+            let whole = scene.memory.whole_for(address, scene.now).is_some_and(|ms| ms >= scene.policy.stable_ms);
             if frozen && !whole && *address != it.address && self.is_voter(address) {
                 return Err(Reason::AnotherDisrupted { address: address.clone() });
             }

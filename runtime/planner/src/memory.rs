@@ -40,6 +40,8 @@ pub struct Memory {
     unknown: BTreeMap<Address, u64>,
     /// Members whose reboot this holder sent, and since when the answer is in hand.
     reboots: BTreeMap<Address, u64>,
+    /// Members and slots for which this holder sent an end, and when last.
+    ends: BTreeMap<Address, u64>,
     /// What machines found when they booted.
     findings: BTreeMap<Address, BootFinding>,
     /// Until when the provider asked for quiet, and how often it did in a row.
@@ -108,6 +110,12 @@ impl Memory {
             attempts: before.attempts.clone(),
             reboots: before.reboots.clone(),
             served: before.served.clone(),
+            ends: before
+                .ends
+                .iter()
+                .filter(|(_, at)| now.since(**at) < policy.settle_ms)
+                .map(|(a, at)| (a.clone(), *at))
+                .collect(),
             ..Self::default()
         };
         let mut walk = Walk::default();
@@ -282,6 +290,9 @@ impl Memory {
         if matches!(call.action, kit_model::Action::RebootMachine { .. }) {
             self.reboots.remove(&call.address);
         }
+        if matches!(call.action, kit_model::Action::TerminateMachine { .. }) {
+            self.ends.insert(call.address.clone(), now.boot_ms);
+        }
     }
 
     /// Notes what became of a call.
@@ -450,6 +461,13 @@ impl Memory {
         }
         let since = self.operations.get(address).map_or(self.began_ms, |(_, since)| *since);
         policy.settle_ms.saturating_sub(now.since(since))
+    }
+
+    /// Whether `address` has been whole for so long that no call to end its machine can still arrive, this holder's
+    /// or a former one's.
+    pub(crate) fn was_spared(&self, address: &Address, now: Now, policy: &Policy) -> bool {
+        let sent = self.ends.get(address).is_some_and(|sent| now.since(*sent) < policy.settle_ms);
+        !sent && self.whole_for(address, now).is_some_and(|ms| ms >= policy.settle_ms)
     }
 
     pub(crate) fn is_unknown(&self, address: &Address) -> bool {

@@ -76,6 +76,14 @@ impl<'s> Round<'s> {
         if self.is_voter_group(it)
             && let Err(reason) = self.may_mend(it)
         {
+            let scene = self.scene;
+            if scene.memory.was_spared(address, scene.now, scene.policy)
+                && let Some(operation) = self.draft.operation(address, None)
+            {
+                // It was condemned and came back before it was ended. A roll of it waits for its turn again and a
+                // repair is done, so that what is broken meanwhile does not wait for it.
+                operation.condemned.remove(&machine.id);
+            }
             self.block(Some(address), reason);
             return;
         }
