@@ -97,6 +97,8 @@ pub struct SimSettings {
     pub belief: Span,
     /// How long after an election a node that answers is still unknown.
     pub unknown_ms: u64,
+    /// How long after an election the leader does not know yet whether another voter answers; none by default.
+    pub reachability_unknown_ms: u64,
     /// How long a node must answer again before it is ready.
     pub ready_ms: u64,
     /// After how long without heartbeats a node is down.
@@ -151,6 +153,7 @@ impl Default for SimSettings {
             claim: Span::new(11_000, 20_000),
             belief: Span::new(200, 1_500),
             unknown_ms: 5_000,
+            reachability_unknown_ms: 0,
             ready_ms: 1_000,
             down: Span::new(15_000, 30_000),
             unreachable_ms: 5_000,

@@ -126,11 +126,10 @@ pub(super) fn i17(scene: &Scene<'_>) -> Result<(), String> {
     let Moment::Admitted(admission) = scene.moment else { return Ok(()) };
     let Action::RemoveNode { node } = &admission.call.action else { return Ok(()) };
     let Some(found) = scene.truth.node(node) else { return Ok(()) };
-    // What shuts down never comes back; anything else that lives must be another node by now.
+    // What is not terminal must be another node by now.
     let may_return = scene
         .truth
         .live_machines_of(&found.address)
-        .filter(|machine| machine.state != MachineState::ShuttingDown)
         .find(|machine| scene.truth.node_on(&machine.id).is_none_or(|serving| serving.id == *node));
     may_return.map_or(Ok(()), |machine| {
         let state = machine.state;

@@ -10,6 +10,10 @@ use crate::records::Moment;
 /// For how long a worker's loss may be unknown to the leader, in milliseconds.
 const UNKNOWABLE_MS: u64 = 60_000;
 
+/// From the write that begins an operation, from which draining is counted, to the arrival of the drain: one permit,
+/// and a pause where the node changed meanwhile, in milliseconds.
+const DRAIN_SLACK_MS: u64 = 20_000;
+
 /// The most times that the same thing may be sent while nothing changes.
 const MAX_REPEATS: u32 = 3;
 
@@ -59,6 +63,22 @@ fn ended_with_tasks(scene: &Scene<'_>, address: &Address, machine: &kit_model::M
     }
     let Some(node) = scene.truth.node_on(machine) else { return Ok(()) };
     let ready = node.serves;
+    // Draining takes as long as the group allows, unless its tasks are gone before.
+    let drain_ms = scene
+        .records
+        .specs
+        .get(&head.revision)
+        .and_then(|spec| spec.groups.get(address.group()))
+        .map_or(0, |group| group.drain_ms);
+    let drained_ms = scene.at_ms.saturating_sub(node.availability_ms);
+    if ready && !node.votes && node.tasks > 0 && drained_ms + DRAIN_SLACK_MS < drain_ms {
+        return Err(format!(
+            "{machine} of {address} was ended with {} tasks after {} s, where draining may take {} s",
+            node.tasks,
+            drained_ms / 1000,
+            drain_ms / 1000
+        ));
+    }
     if ready && !node.votes && node.availability != Availability::Drain && node.tasks > 0 {
         return Err(format!("{machine} of {address} was ended with its {} tasks: it was not drained", node.tasks));
     }

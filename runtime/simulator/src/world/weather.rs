@@ -49,6 +49,10 @@ impl World {
         settings.late_commit_permille = if random.percent(30) { 1_000 } else { 500 };
         settings.task_stop_ms = random.within(1_000, 30_000);
         settings.tasks_per_node = u32::try_from(random.below(5)).unwrap_or(2);
+        if random.percent(30) {
+            // A leader that is slow to learn which of the others answer.
+            settings.reachability_unknown_ms = random.within(5_000, 50_000);
+        }
         self.cloud.set_settings(settings);
     }
 }

@@ -25,6 +25,8 @@ pub struct NodeTruth {
     pub serves: bool,
     /// Whether it takes tasks.
     pub availability: Availability,
+    /// Since when, in milliseconds.
+    pub availability_ms: u64,
     /// Tasks that run on it.
     pub tasks: u32,
 }
@@ -74,6 +76,7 @@ impl SimCloud {
             votes: swarm.voters.contains(&key),
             serves: runs && entry.link.up,
             availability: entry.availability,
+            availability_ms: entry.availability_ms,
             tasks: if runs { self.tasks_of(entry, kit_model::NodeState::Ready) } else { 0 },
         })
     }

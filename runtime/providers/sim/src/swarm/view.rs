@@ -76,6 +76,10 @@ impl SimCloud {
     /// The leader dials a voter's address: whoever answers there makes the entry reachable, a phantom's too.
     fn reachability(&self, entry: &Entry) -> Reachability {
         let Some(swarm) = &self.swarm else { return Reachability::Unknown };
+        let leads = entry.machine.is_some() && swarm.leader == entry.machine;
+        if !leads && self.now_ms() < swarm.elected_ms.saturating_add(self.settings.reachability_unknown_ms) {
+            return Reachability::Unknown;
+        }
         let answers = entry.link.up
             || swarm.entries_of.get(&entry.address).into_iter().flatten().any(|other| {
                 swarm.entries.get(other).is_some_and(|other| other.link.up && other.ip == entry.ip)
