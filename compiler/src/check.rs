@@ -1,10 +1,13 @@
 //! Static types: what each expression is, before anything is computed.
 
+mod access;
 mod blocks;
+mod calls;
 mod declarations;
 mod expressions;
 mod mismatch;
 mod operators;
+mod patterns;
 
 pub(crate) use expressions::with_article;
 pub(crate) use mismatch::literal_texts;

@@ -1,6 +1,9 @@
 //! Computes values: lazily, each once, and with what is not known left open.
 
+mod access;
+mod collections;
 mod conform;
+mod descriptions;
 mod expressions;
 mod lookups;
 mod methods;

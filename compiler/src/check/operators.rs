@@ -84,7 +84,7 @@ impl Checker<'_> {
             let shown = program.show(&widen(&stripped));
             let span = self.name_span(module, name, name_start);
             let known = method_names(&stripped);
-            let is_attribute = super::expressions::attributes_of(&stripped).contains(&text);
+            let is_attribute = super::access::attributes_of(&stripped).contains(&text);
             let optional = matches!(stripped, Ty::Opt(_) | Ty::None);
             self.report.push(|suggester| {
                 let help = if optional {
