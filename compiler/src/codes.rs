@@ -30,6 +30,9 @@ codes! {
     CLUSTER_COUNT = "KIT2009", "No cluster, or more than one";
     WRONG_PLACE = "KIT2010", "A type, module or function where a value is wanted, or the reverse";
     FUNCTION_SCOPE = "KIT2011", "A function that looks beyond its arguments";
+    MODULE_CYCLE = "KIT2012", "Modules that use each other in a circle";
+    IN_MODULE = "KIT2013", "A declaration that a module cannot have";
+    MODULE_NAME = "KIT2014", "A module whose file name is no name";
 
     MISMATCH = "KIT3001", "A value of the wrong type";
     UNKNOWN_FIELD = "KIT3002", "A field that does not exist";

@@ -1,7 +1,6 @@
 //! The two things the compiler does: check a file, and compile it.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
 use kit_graph::{Graph, Instance};
 use kit_lang::{Diagnostic, Severity, SourceId, Span};
@@ -15,7 +14,6 @@ use crate::inputs::{Inputs, MAX_LOOKUP_ROUNDS, ParamValue};
 use crate::lower::Lowering;
 use crate::outside;
 use crate::report::{DiagnosticExt as _, Report};
-use crate::resolve::resolve;
 use crate::sources::Sources;
 use crate::types::Ty;
 use crate::value::{Data, Origin, OriginKind, Value};
@@ -184,27 +182,14 @@ pub fn describe(sources: &mut Sources, root: SourceId) -> String {
 
 /// Reads a file and the modules it uses, resolves its names and checks its types.
 fn load(sources: &mut Sources, root: SourceId, report: &mut Report) -> (Program, Checked) {
-    let mut program = Program::new();
-    let parsed = kit_lang::parse(sources.get(root).map_or("", |source| &source.text));
-    report.extend(parsed.diagnostics(root));
-    // The user's file is module 0, so that what is its own is told at sight; what it uses follows, and is
-    // read first.
-    let mut modules: BTreeMap<&'static str, u16> = BTreeMap::new();
-    resolve(&mut program, report, &parsed.file(), root, Rc::from(""), &mut |program, report, path| {
-        let module = kit_stdlib::module(path)?;
-        if let Some(known) = modules.get(module.path) {
-            return Some(*known);
-        }
-        let source = sources.module(module);
-        let parsed = kit_lang::parse(module.text);
-        report.extend(parsed.diagnostics(source));
-        // A module of the standard library uses no other.
-        let index = resolve(program, report, &parsed.file(), source, Rc::from(module.name), &mut |_, _, _| None);
-        modules.insert(module.path, index);
-        Some(index)
-    });
+    let program = crate::modules::read(sources, root, report);
     let mut checker = Checker::new(&program, report);
-    checker.check_module(0);
+    for module in 0..program.modules.len() {
+        // Of the standard library only what is used is checked.
+        if !program.modules[module].is_std {
+            checker.check_module(u16::try_from(module).unwrap_or(u16::MAX));
+        }
+    }
     let checked = checker.finish();
     (program, checked)
 }

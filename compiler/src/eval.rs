@@ -313,7 +313,7 @@ impl<'a> Evaluator<'a> {
         let span = blame.span.unwrap_or_else(|| self.origin_span(value.origin));
         let declared = self.program.span(refinement.module, refinement.span);
         let shown = show_value(self.program, &value);
-        let own = refinement.module == 0;
+        let own = !self.program.module(refinement.module).is_std;
         self.report.push(|_| {
             let subject = if subject.is_empty() { shown } else { format!("`{subject}` is {shown}") };
             let text = if message.is_empty() { "which is not allowed".to_owned() } else { message };
@@ -340,7 +340,7 @@ impl<'a> Evaluator<'a> {
 
     /// Whether a value came from what the operator wrote, not from the standard library.
     pub(crate) fn is_own(&self, origin: Origin) -> bool {
-        origin.module == 0
+        !self.program.module(origin.module).is_std
     }
 
     /// Why a value is awaited, in words.

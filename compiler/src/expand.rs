@@ -89,9 +89,20 @@ impl<'a> Evaluator<'a> {
             }
         }
         self.addresses_used_twice();
-        for item in &module.requires {
-            // A condition that waits is asked again when its parts are known.
-            let _ = self.requires(0, std::slice::from_ref(item), &[], None);
+        for (index, module) in program.modules.iter().enumerate() {
+            let number = u16::try_from(index).unwrap_or(u16::MAX);
+            for item in &module.requires {
+                // A condition that waits is asked again when its parts are known.
+                let _ = self.requires(number, std::slice::from_ref(item), &[], None);
+            }
+            if index > 0 && !module.is_std {
+                for index in 0..u32::try_from(module.defs.len()).unwrap_or(u32::MAX) {
+                    let def = DefRef { module: number, index };
+                    if matches!(program.def(def).kind, DefKind::Let { .. }) {
+                        self.def_value(def);
+                    }
+                }
+            }
         }
         let mut expanded = expanded;
         for output in &module.outputs {

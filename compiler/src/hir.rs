@@ -48,6 +48,8 @@ pub(crate) struct Module {
     pub(crate) source: SourceId,
     /// The name that others reach it by; empty for the user's file.
     pub(crate) name: Rc<str>,
+    /// Part of the standard library; all else is what the operator wrote.
+    pub(crate) is_std: bool,
     pub(crate) exprs: Vec<Expr>,
     pub(crate) spans: Vec<TextSpan>,
     pub(crate) defs: Vec<Def>,
@@ -61,10 +63,11 @@ pub(crate) struct Module {
 
 impl Module {
     /// A file of which nothing is read yet.
-    pub(crate) fn empty(source: SourceId, name: Rc<str>) -> Self {
+    pub(crate) fn empty(source: SourceId, name: Rc<str>, is_std: bool) -> Self {
         Self {
             source,
             name,
+            is_std,
             exprs: Vec::new(),
             spans: Vec::new(),
             defs: Vec::new(),

@@ -6,12 +6,10 @@ mod types;
 
 pub(crate) use types::ROLE_VARIABLES;
 
-use std::hash::BuildHasherDefault;
-use std::rc::Rc;
-
 use indexmap::IndexMap;
 use kit_lang::ast::{self, AstNode};
 use kit_lang::{Code, Diagnostic, SourceId, Span};
+use std::hash::BuildHasherDefault;
 
 use crate::codes;
 use crate::hir::{
@@ -56,30 +54,20 @@ pub(crate) struct Resolver<'a> {
     depth: u32,
 }
 
-/// What `use` asks for, found by the caller.
-pub(crate) type ModuleLoader<'l> = dyn FnMut(&mut Program, &mut Report, &str) -> Option<u16> + 'l;
+/// A module that a file uses: the name it gets there, which module, and where that is written.
+pub(crate) type Used = (Name, Option<u16>, TextSpan);
 
-/// Reads a file, and through `load` the modules that it uses.
+/// Reads a file into its place of the program; the modules that it uses have been read.
 pub(crate) fn resolve(
     program: &mut Program,
     report: &mut Report,
     file: &ast::File,
-    source: SourceId,
-    name: Rc<str>,
-    load: &mut ModuleLoader<'_>,
-) -> u16 {
-    let is_std = !name.is_empty();
-    // Modules are few: the standard library has five and the loader bounds the rest. The place is taken
-    // before the modules it uses are read, so that the first file is number 0.
-    let module = u16::try_from(program.modules.len()).unwrap_or(u16::MAX);
-    program.modules.push(Module::empty(source, name.clone()));
+    module: u16,
+    uses: impl IntoIterator<Item = Used>,
+) {
+    let Module { source, is_std, ref name, .. } = program.modules[module as usize];
+    let mut built = Module::empty(source, name.clone(), is_std);
     let declarations: Vec<ast::Decl> = file.declarations().collect();
-    let mut uses = Vec::new();
-    for declaration in &declarations {
-        if let ast::Decl::Use(declaration) = declaration {
-            uses.extend(read_use(program, report, declaration, source, load));
-        }
-    }
     let mut resolver = Resolver {
         program,
         report,
@@ -100,9 +88,9 @@ pub(crate) fn resolve(
     }
     let bound: Vec<Option<u32>> = declarations.iter().map(|declaration| resolver.declare(declaration)).collect();
     let mut defs: Vec<Option<Def>> = (0..resolver.kinds.len()).map(|_| None).collect();
-    let mut built = Module::empty(source, name);
     for (declaration, index) in declarations.iter().zip(bound) {
         resolver.scope.clear();
+        resolver.refuse_in_module(declaration);
         match index {
             Some(index) => {
                 let kind = resolver.definition(declaration);
@@ -118,44 +106,6 @@ pub(crate) fn resolve(
     built.by_name = resolver.by_name;
     program.modules[module as usize] = built;
     types::cut_alias_cycles(program, report, module);
-    module
-}
-
-/// Where a module comes from, and the name it gets.
-fn read_use(
-    program: &mut Program,
-    report: &mut Report,
-    declaration: &ast::Use,
-    source: SourceId,
-    load: &mut ModuleLoader<'_>,
-) -> Option<(Name, Option<u16>, TextSpan)> {
-    let path = declaration.path_text()?;
-    let span = declaration.path_span(source)?;
-    let text_span = TextSpan { start: span.start, end: span.end };
-    if !path.starts_with("std/") && matches!(declaration.path(), Some(ast::UsePath::Location(_))) {
-        report.push(|_| {
-            Diagnostic::error(
-                codes::UNSUPPORTED,
-                span,
-                format!("the module \"{path}\": modules of your own are not supported by this version of kitc"),
-            )
-            .with_help("use a module of the standard library, such as std/aws, and keep the rest in one file")
-        });
-        let stem = path.rsplit('/').next().and_then(|last| last.strip_suffix(".kit"))?;
-        return Some((program.names.intern(stem), None, text_span));
-    }
-    let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
-    let module = load(program, report, &path);
-    if module.is_none() {
-        report.push(|suggester| {
-            let known = || kit_stdlib::MODULES.iter().map(|module| module.path);
-            let help = suggester
-                .did_you_mean(&path, known())
-                .unwrap_or_else(|| format!("the standard library has {}", crate::report::listed(known(), "and")));
-            Diagnostic::error(codes::UNKNOWN_MODULE, span, format!("there is no module `{path}`")).with_help(help)
-        });
-    }
-    Some((program.names.intern(&name), module, text_span))
 }
 
 impl Resolver<'_> {
@@ -242,11 +192,6 @@ impl Resolver<'_> {
     fn definition(&mut self, declaration: &ast::Decl) -> DefKind {
         match declaration {
             ast::Decl::Param(param) => {
-                if self.is_std {
-                    self.error(codes::STDLIB_ONLY, Self::text_span(param), || {
-                        "a module that is used has no parameters".to_owned()
-                    });
-                }
                 let ty = self.ty(param.ty());
                 let default = param.default().map(|value| self.expr(&value));
                 let refinement = param.refinement().map(|refinement| self.refinement(&refinement));
@@ -343,6 +288,31 @@ impl Resolver<'_> {
                 .with_help(
                     "what a provider or a role is, `kitc` has to know too: use one of the modules that come with it",
                 )
+        });
+    }
+
+    /// Using a module makes nothing and asks for nothing: what does stands in the file of the cluster.
+    fn refuse_in_module(&mut self, declaration: &ast::Decl) {
+        let (what, instead) = match declaration {
+            ast::Decl::Param(_) => ("param", "give the value where it is needed, as the argument of a function"),
+            ast::Decl::Cluster(_) => ("cluster", "it stands in the file that uses the others"),
+            ast::Decl::Output(_) => ("output", "a `let` can be read by whoever uses the module"),
+            ast::Decl::Resource(_) => {
+                ("resource", "offer a description with `let`, and declare the resource in the file that uses it")
+            }
+            ast::Decl::Group(_) => {
+                ("group", "offer a machine with `let`, and declare the group in the file that uses it")
+            }
+            _ => return,
+        };
+        if self.module == 0 {
+            return;
+        }
+        let start = Self::text_span(declaration).start;
+        let span = self.span(TextSpan { start, end: start + u32::try_from(what.len()).unwrap_or(0) });
+        self.report.push(|_| {
+            Diagnostic::error(codes::IN_MODULE, span, format!("a module that is used has no `{what}`"))
+                .with_help(instead)
         });
     }
 

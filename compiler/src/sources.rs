@@ -1,11 +1,15 @@
 //! The texts that a compilation reads, and that its diagnostics point into.
 
+use std::collections::BTreeMap;
+
 use kit_lang::{Source, SourceId};
 
 /// All texts by number: the user's file, modules, and what came in by flags and files of parameters.
 #[derive(Debug, Default)]
 pub struct Sources {
     all: Vec<Source>,
+    /// Which text a `use "…"` of a text means; none where whoever loads has said why there is none.
+    links: BTreeMap<(SourceId, String), Option<SourceId>>,
 }
 
 impl Sources {
@@ -32,6 +36,17 @@ impl Sources {
     /// All texts in the order of their numbers.
     pub fn iter(&self) -> impl Iterator<Item = &Source> {
         self.all.iter()
+    }
+
+    /// Says which text `use "path"` means in the text `user`; none where it cannot be had and whoever loads has
+    /// reported that. The compiler reads no files: it follows these links.
+    pub fn link(&mut self, user: SourceId, path: impl Into<String>, target: Option<SourceId>) {
+        self.links.insert((user, path.into()), target);
+    }
+
+    /// What `use "path"` means in a text: nobody has said, it cannot be had, or a text.
+    pub(crate) fn linked(&self, user: SourceId, path: &str) -> Option<Option<SourceId>> {
+        self.links.get(&(user, path.to_owned())).copied()
     }
 
     /// The text of a module of the standard library, added once.

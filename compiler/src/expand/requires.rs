@@ -120,7 +120,7 @@ impl<'a> Evaluator<'a> {
         let mut labels = self.mentions(module, require.condition, names);
         // The cause is what the user wrote: the requirement itself in their own file, else the first
         // value of theirs that it mentions.
-        let own = module == 0;
+        let own = !self.program.module(module).is_std;
         let primary = if own {
             condition
         } else {
@@ -175,7 +175,8 @@ impl<'a> Evaluator<'a> {
             if matches!(value.data, Data::Error | Data::Awaited(_) | Data::Missing) {
                 return None;
             }
-            if self.is_own(value.origin) && !(module == 0 && value.origin == Origin::expr(module, at)) {
+            let itself = value.origin == Origin::expr(module, at);
+            if self.is_own(value.origin) && (self.program.module(module).is_std || !itself) {
                 return Some((value, at));
             }
             match self.program.expr(module, at) {

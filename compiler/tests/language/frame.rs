@@ -68,7 +68,7 @@ pub struct Outcome {
 
 pub fn run(name: &str, text: &str, how: &How) -> Outcome {
     let mut sources = Sources::new();
-    let root = sources.add(name, text);
+    let root = add_files(&mut sources, name, text);
     if !how.compile {
         let findings = check(&mut sources, root);
         return Outcome { sources, findings, graph: None };
@@ -138,4 +138,22 @@ pub fn show(sources: &Sources, findings: &Findings) -> String {
         text.push_str(&format!("and {} more\n", findings.omitted));
     }
     text
+}
+
+/// An example of several files: a line `# -- net.kit` begins each, and the last is the one that is run. Each can use
+/// the others as `./net.kit`. The lines of the last keep their numbers.
+fn add_files(sources: &mut Sources, name: &str, text: &str) -> SourceId {
+    let Some(last) = text.rfind("# -- ") else { return sources.add(name, text) };
+    let blank: String = text[..last].chars().filter(|c| *c == '\n').collect();
+    let mut files = vec![(sources.add(name, blank + &text[last..]), name)];
+    for section in text[..last].split("# -- ").skip(1) {
+        let (module, body) = section.split_once('\n').expect("a name and a text");
+        files.push((sources.add(module, body), module));
+    }
+    for (user, _) in &files {
+        for (target, module) in &files {
+            sources.link(*user, format!("./{module}"), Some(*target));
+        }
+    }
+    files[0].0
 }

@@ -162,6 +162,12 @@ impl Use {
         child(self.syntax()).map(UsePath::Location)
     }
 
+    /// The name after `as`, which the module gets instead of its own.
+    pub fn alias(&self) -> Option<Name> {
+        // `as` itself is a word like any other, and stands before it.
+        super::names(self.syntax()).nth(1)
+    }
+
     /// The path as plain text: `std/aws`, `./net.kit`.
     pub fn path_text(&self) -> Option<String> {
         match self.path()? {
