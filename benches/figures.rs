@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its table")]
 
 use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
@@ -22,12 +23,14 @@ struct Used {
     wall: Duration,
     cpu: Duration,
     bytes: u64,
+    /// What it printed, as a number: the same input must give the same bytes.
+    printed: u64,
 }
 
 /// A figure, and what it may be at most.
 struct Figure {
     name: &'static str,
-    /// The command, without `kitc`.
+    program: String,
     arguments: Vec<String>,
     runs: usize,
     limits: Limits,
@@ -45,6 +48,8 @@ const fn ms(count: u64) -> Option<Duration> {
     Some(Duration::from_millis(count))
 }
 
+/// An example of kit-planner.
+const PLANNER: &str = "ten_thousand";
 /// The first word of a call to ourselves as a helper that runs a command.
 const HELPER: &str = "--measure";
 /// The first word of a call to ourselves that does nothing: what any process costs.
@@ -64,16 +69,16 @@ fn main() -> ExitCode {
 fn helper(mut arguments: impl Iterator<Item = String>) -> ExitCode {
     let Some(program) = arguments.next() else { return ExitCode::FAILURE };
     let began = Instant::now();
-    let status = Command::new(program).args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).status();
+    let output = Command::new(program).args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).output();
     let wall = began.elapsed();
+    let Ok(output) = output else { return ExitCode::FAILURE };
+    let mut printed = DefaultHasher::new();
+    output.stdout.hash(&mut printed);
     let Ok(usage) = getrusage(UsageWho::RUSAGE_CHILDREN) else { return ExitCode::FAILURE };
     let cpu = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
     // Linux counts in KiB.
-    println!("{} {} {}", wall.as_nanos(), cpu, usage.max_rss() * 1024);
-    match status {
-        Ok(status) if status.success() => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
-    }
+    println!("{} {} {} {}", wall.as_nanos(), cpu, usage.max_rss() * 1024, printed.finish());
+    if output.status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn run_once(program: &str, arguments: &[String]) -> Result<Used, String> {
@@ -86,9 +91,9 @@ fn run_once(program: &str, arguments: &[String]) -> Result<Used, String> {
         .map_err(|error| error.to_string())?;
     let report = String::from_utf8_lossy(&output.stdout);
     let mut numbers = report.split_whitespace().map(str::parse::<u64>);
-    match (output.status.success(), numbers.next(), numbers.next(), numbers.next()) {
-        (true, Some(Ok(wall)), Some(Ok(cpu)), Some(Ok(bytes))) => {
-            Ok(Used { wall: Duration::from_nanos(wall), cpu: Duration::from_micros(cpu), bytes })
+    match (output.status.success(), numbers.next(), numbers.next(), numbers.next(), numbers.next()) {
+        (true, Some(Ok(wall)), Some(Ok(cpu)), Some(Ok(bytes)), Some(Ok(printed))) => {
+            Ok(Used { wall: Duration::from_nanos(wall), cpu: Duration::from_micros(cpu), bytes, printed })
         }
         _ => Err(format!("{program} {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr))),
     }
@@ -96,8 +101,11 @@ fn run_once(program: &str, arguments: &[String]) -> Result<Used, String> {
 
 /// The median of each, by itself, after one run that only fills the caches.
 fn median(program: &str, arguments: &[String], runs: usize) -> Result<Used, String> {
-    run_once(program, arguments)?;
+    let first = run_once(program, arguments)?;
     let used = (0..runs).map(|_| run_once(program, arguments)).collect::<Result<Vec<Used>, String>>()?;
+    if used.iter().any(|one| one.printed != first.printed) {
+        return Err("the same input gave other bytes".to_owned());
+    }
     let middle = |mut all: Vec<u64>| {
         all.sort_unstable();
         all[all.len() / 2]
@@ -107,7 +115,23 @@ fn median(program: &str, arguments: &[String], runs: usize) -> Result<Used, Stri
         wall: Duration::from_nanos(middle(used.iter().map(|one| nanos(one.wall)).collect())),
         cpu: Duration::from_nanos(middle(used.iter().map(|one| nanos(one.cpu)).collect())),
         bytes: middle(used.iter().map(|one| one.bytes).collect()),
+        printed: first.printed,
     })
+}
+
+/// The program that plans for machines that exist, built like this one; the operator's `plan` needs a cluster for that.
+fn planner() -> Result<String, String> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let built = Command::new(cargo)
+        .args(["build", "--release", "--quiet", "-p", "kit-planner", "--example", PLANNER])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status()
+        .map_err(|error| error.to_string())?;
+    if !built.success() {
+        return Err(format!("the example {PLANNER} was not built"));
+    }
+    let beside = Path::new(env!("CARGO_BIN_EXE_kitc")).with_file_name("examples");
+    Ok(beside.join(PLANNER).to_string_lossy().into_owned())
 }
 
 fn figures(directory: &Path) -> std::io::Result<Vec<Figure>> {
@@ -122,12 +146,16 @@ fn figures(directory: &Path) -> std::io::Result<Vec<Figure>> {
     let example = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/swarm-sim.kit"))?;
     let wide = file("wide.kit", &example.replace("172.31.16.0/20", "172.31.0.0/16"))?;
     let state = directory.join("state").to_string_lossy().into_owned();
-    let figure = |name, arguments: &[&str], runs, limits| Figure {
+    let kitc = env!("CARGO_BIN_EXE_kitc");
+    let planner = planner().map_err(std::io::Error::other)?;
+    let of = |program: &str, name, arguments: &[&str], runs, limits| Figure {
         name,
+        program: program.to_owned(),
         arguments: arguments.iter().map(|word| (*word).to_owned()).collect(),
         runs,
         limits,
     };
+    let figure = |name, arguments: &[&str], runs, limits| of(kitc, name, arguments, runs, limits);
     Ok(vec![
         figure(
             "check of the example, cold process",
@@ -151,6 +179,20 @@ fn figures(directory: &Path) -> std::io::Result<Vec<Figure>> {
         figure(
             "plan of 10,000 machines, of which none is made",
             &["plan", &wide, "--set", "size=10000", "--state-dir", &state],
+            5,
+            Limits { cpu: ms(250), mebibytes: Some(200), ..Limits::default() },
+        ),
+        of(
+            &planner,
+            "plan of 10,000 machines that exist",
+            &["10000"],
+            5,
+            Limits { cpu: ms(250), mebibytes: Some(200), ..Limits::default() },
+        ),
+        of(
+            &planner,
+            "the same, a tenth of them missing",
+            &["10000", "10"],
             5,
             Limits { cpu: ms(250), mebibytes: Some(200), ..Limits::default() },
         ),
@@ -202,7 +244,7 @@ fn idle(state: &Path) -> Result<Used, String> {
     let _ = replica.wait();
     match (ended, before, after) {
         (None, Some((before, _)), Some((after, bytes))) => {
-            Ok(Used { wall: IDLE, cpu: after.saturating_sub(before), bytes })
+            Ok(Used { wall: IDLE, cpu: after.saturating_sub(before), bytes, printed: 0 })
         }
         _ => Err("the replica did not go on".to_owned()),
     }
@@ -227,7 +269,6 @@ fn measure_all(wanted: String) -> ExitCode {
     let directory = tempfile::tempdir().expect("a directory for the inputs");
     let figures = figures(directory.path()).expect("the inputs are written");
     let ourselves = std::env::current_exe().expect("a path of this program").to_string_lossy().into_owned();
-    let kitc = env!("CARGO_BIN_EXE_kitc");
     let mut good = true;
     println!("{:<50} {:>10} {:>10} {:>10}   limit", "", "wall", "CPU", "memory");
     match median(&ourselves, &[NOTHING.to_owned()], 101) {
@@ -235,7 +276,7 @@ fn measure_all(wanted: String) -> ExitCode {
         Err(error) => println!("{error}"),
     }
     for figure in figures.iter().filter(|figure| figure.name.contains(&wanted)) {
-        match median(kitc, &figure.arguments, figure.runs) {
+        match median(&figure.program, &figure.arguments, figure.runs) {
             Ok(used) => {
                 let (row, within) = row(figure.name, used, &figure.limits);
                 println!("{row}");
