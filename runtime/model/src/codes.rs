@@ -76,6 +76,7 @@ pages! {
     "KIT7051": "the provider does not say what state a volume is in",
     "KIT7052": "its turn comes later",
     "KIT7053": "surplus machines go first",
+    "KIT7054": "the head in the store is damaged",
 }
 
 #[cfg(test)]

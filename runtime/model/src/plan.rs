@@ -117,6 +117,7 @@ pub enum Reason {
     VolumeUnknown { volume: VolumeId },
     TakesTurns { after: Address },
     SurplusFirst { surplus: Address },
+    StoreCorrupt { why: String },
 }
 
 impl Reason {
@@ -177,6 +178,7 @@ impl Reason {
             Self::VolumeUnknown { .. } => "KIT7051",
             Self::TakesTurns { .. } => "KIT7052",
             Self::SurplusFirst { .. } => "KIT7053",
+            Self::StoreCorrupt { .. } => "KIT7054",
         }
     }
 }
@@ -291,6 +293,7 @@ impl fmt::Display for Reason {
             Self::Demoting { node } => write!(f, "its node {node} is giving up its vote"),
             Self::Filling { whole, of } => write!(f, "{whole} of {of} are up; the rest is being made"),
             Self::TakesTurns { after } => write!(f, "one manager at a time: its turn comes after {after}"),
+            Self::StoreCorrupt { why } => write!(f, "the head in the store is damaged: {why}"),
             Self::SurplusFirst { surplus } => {
                 write!(f, "no more machines than the revision wants: {surplus}, which it no longer names, goes first")
             }

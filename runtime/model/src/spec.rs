@@ -153,14 +153,14 @@ impl Spec {
             .iter()
             .map(|resource| {
                 let instance = Instance { kind: resource.kind.clone(), properties: resource.properties.clone() };
-                ResourceSpec {
+                Ok(ResourceSpec {
                     address: Address::from(resource.address.as_str()),
-                    content: content_of(&instance, &[]),
+                    content: content_of(&instance, &resource.address)?,
                     instance: Arc::new(instance),
                     depends_on: resource.depends_on.iter().map(|address| Address::from(address.as_str())).collect(),
-                }
+                })
             })
-            .collect();
+            .collect::<Result<_, SpecError>>()?;
         let mut groups = BTreeMap::new();
         let mut members = BTreeMap::new();
         for group in &graph.groups {
@@ -224,9 +224,15 @@ impl Spec {
 
 /// The hash of what reaches a machine. IP and volume are not in it: they are the member's for life, and a
 /// change of them is refused, not rolled.
-fn content_of(instance: &Instance, labels: &[u8]) -> ContentHash {
-    let fields = serde_json::to_vec(&instance.properties).unwrap_or_default();
-    ContentHash::of(&[instance.kind.as_bytes(), &fields, labels])
+///
+/// Fields that cannot be written would make all such machines alike: that is an error.
+fn content_of(instance: &Instance, address: &str) -> Result<ContentHash, SpecError> {
+    let fields = serde_json::to_vec(&instance.properties).map_err(|wrong| SpecError {
+        address: address.to_owned(),
+        why: format!("its fields cannot be hashed: {wrong}"),
+    })?;
+    // The third part was always empty. Machines bear this hash: without it all of them would be made anew.
+    Ok(ContentHash::of(&[instance.kind.as_bytes(), &fields, &[]]))
 }
 
 fn group_of(group: &kit_graph::Group, members: &mut BTreeMap<Address, MemberSpec>) -> Result<GroupSpec, SpecError> {
@@ -260,7 +266,7 @@ fn group_of(group: &kit_graph::Group, members: &mut BTreeMap<Address, MemberSpec
     let mut addresses = Vec::with_capacity(group.members().len());
     // Members whose machines are the group's own share it: most of 10,000 do.
     let shared = Arc::new(group.machine.clone());
-    let shared_content = content_of(&shared, &[]);
+    let shared_content = content_of(&shared, &group.name)?;
     for member in group.members() {
         let address = Address::new(format!("{}.{}", group.name, member.id));
         let ip = member
@@ -278,7 +284,7 @@ fn group_of(group: &kit_graph::Group, members: &mut BTreeMap<Address, MemberSpec
         } else {
             let mut machine = group.machine.clone();
             machine.properties.extend(member.machine.iter().map(|(name, value)| (name.clone(), value.clone())));
-            let content = content_of(&machine, &[]);
+            let content = content_of(&machine, address.as_str())?;
             (Arc::new(machine), content)
         };
         addresses.push(address.clone());
@@ -288,10 +294,15 @@ fn group_of(group: &kit_graph::Group, members: &mut BTreeMap<Address, MemberSpec
         );
     }
     let labels = match fields.get("labels") {
-        Some(Value::Map(labels)) => {
-            labels.iter().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
-        }
-        _ => BTreeMap::new(),
+        None | Some(Value::Null) => BTreeMap::new(),
+        Some(Value::Map(labels)) => labels
+            .iter()
+            .map(|(name, value)| match value {
+                Value::String(text) => Ok((name.clone(), text.clone())),
+                _ => Err(error(format!("the label \"{name}\" is no text"))),
+            })
+            .collect::<Result<_, SpecError>>()?,
+        Some(_) => return Err(error("labels are no map".to_owned())),
     };
     let count = match &group.population {
         Population::Members(members) => u32::try_from(members.len()).unwrap_or(u32::MAX),
@@ -309,4 +320,41 @@ fn group_of(group: &kit_graph::Group, members: &mut BTreeMap<Address, MemberSpec
         grace_ms: duration(fields.get("grace"), "grace", default_grace)?,
         labels,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use kit_graph::{Group, Properties};
+
+    use super::*;
+
+    fn workers(labels: Value) -> Result<GroupSpec, SpecError> {
+        let mut properties = Properties::new();
+        properties.insert("labels".to_owned(), labels);
+        let group = Group {
+            name: "workers".to_owned(),
+            role: Instance { kind: "swarm.Worker".to_owned(), properties },
+            machine: Instance { kind: "sim.Machine".to_owned(), properties: Properties::new() },
+            population: Population::Count(1),
+            depends_on: Vec::new(),
+        };
+        group_of(&group, &mut BTreeMap::new())
+    }
+
+    #[test]
+    fn a_label_that_is_no_text_is_refused_and_not_dropped() {
+        let with = |value: Value| Value::Map([("rack".to_owned(), value)].into_iter().collect());
+        let good = workers(with(Value::String("a".to_owned()))).map(|group| group.labels);
+        assert_eq!(good, Ok([("rack".to_owned(), "a".to_owned())].into_iter().collect()));
+        let number = workers(with(Value::Int(3))).map_err(|error| error.to_string());
+        assert!(number.as_ref().is_err_and(|why| why.contains("\"rack\" is no text")), "{number:?}");
+        assert!(workers(Value::Int(3)).is_err());
+    }
+
+    #[test]
+    fn the_content_of_a_machine_is_what_it_always_was() {
+        let machine = Instance { kind: "sim.Machine".to_owned(), properties: Properties::new() };
+        let content = content_of(&machine, "workers");
+        assert_eq!(content, Ok(ContentHash::of(&[b"sim.Machine", b"{}", b""])));
+    }
 }

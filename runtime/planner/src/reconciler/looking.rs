@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kit_model::{
     Action, Authority, Blocked, Effect, EffectId, Head, Leadership, Level, Now, Observation, Permit, PermitState,
-    Reason, RevisionId, Spec, Step,
+    Reason, RevisionId, Spec, Step, StoreError,
 };
 
 use crate::bugs::{Bug, planted};
@@ -102,6 +102,11 @@ impl Reconciler {
         let begun_ms = seen.begun.boot_ms;
         let wait = |reason: Reason| vec![Blocked { address: None, reason }];
         let head = match &seen.head {
+            // No election mends this.
+            Err(StoreError::Corrupt(why)) => {
+                self.tell(wait(Reason::StoreCorrupt { why: why.clone() }), now, out);
+                return;
+            }
             Err(error) => {
                 self.tell(wait(Reason::NoQuorum { why: error.to_string() }), now, out);
                 return;

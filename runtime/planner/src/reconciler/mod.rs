@@ -310,6 +310,7 @@ fn report(level: Level, kind: &str, address: Option<Address>, message: String) -
 fn level_of(reason: &Reason) -> Level {
     match reason {
         Reason::StoreLost
+        | Reason::StoreCorrupt { .. }
         | Reason::TooOld { .. }
         | Reason::Frozen { .. }
         | Reason::VolumeGone
