@@ -64,14 +64,10 @@ impl Check {
 
     fn one(&self, path: &Path) -> Findings {
         let mut findings = Findings::default();
-        let (root, unreadable) = files::load(path, &mut findings.sources);
-        if unreadable.is_some() {
-            findings.diagnostics.extend(unreadable);
-            return findings;
-        }
+        let Some(root) = files::load_program(path, &mut findings) else { return findings };
         let found = kit_compiler::check(&mut findings.sources, root);
-        findings.diagnostics = found.diagnostics;
-        findings.omitted = found.omitted;
+        findings.diagnostics.extend(found.diagnostics);
+        findings.omitted += found.omitted;
         if !findings.has_errors() && !self.given.is_empty() {
             self.with_what_is_given(root, &mut findings);
         }

@@ -55,11 +55,15 @@ impl Input {
     }
 
     fn compile(&self, findings: &mut Findings, answer: Answer) -> Option<Graph> {
-        let (root, unreadable) = files::load(&self.file, &mut findings.sources);
+        let root = files::load_program(&self.file, findings);
         let (mut inputs, wrong) = self.given.read(&mut findings.sources);
-        findings.diagnostics.extend(unreadable);
         findings.diagnostics.extend(wrong);
+        let root = root?;
         if findings.has_errors() {
+            // What else is wrong with the file is said in the same run.
+            let found = kit_compiler::check(&mut findings.sources, root);
+            findings.diagnostics.extend(found.diagnostics);
+            findings.omitted += found.omitted;
             return None;
         }
         // One more than the rounds, since the last of them ends in a graph or in an error.

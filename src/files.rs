@@ -9,6 +9,7 @@ use kit_lang::{Diagnostic, MAX_SOURCE_BYTES, SourceId, Span};
 
 use crate::codes;
 use crate::failure::{CodedFailure, Failure};
+use crate::findings::Findings;
 use crate::printable::printable;
 
 /// The path that stands for standard input.
@@ -23,7 +24,7 @@ pub(crate) fn shown(path: &Path) -> String {
 pub(crate) fn load(path: &Path, sources: &mut Sources) -> (SourceId, Option<Diagnostic>) {
     let name = if path == Path::new(STANDARD_INPUT) { "<stdin>".to_owned() } else { shown(path) };
     // The number that the next text gets.
-    let next = SourceId(u32::try_from(sources.iter().count()).unwrap_or(u32::MAX));
+    let next = sources.next_id();
     let (text, found) = match read(path) {
         Ok(bytes) => kit_lang::decode(&bytes, next),
         Err(unreadable) => {
@@ -34,6 +35,21 @@ pub(crate) fn load(path: &Path, sources: &mut Sources) -> (SourceId, Option<Diag
         }
     };
     (sources.add(name, text), found)
+}
+
+/// Adds the text of a file and of all modules that it uses, and says what is wrong with reading them. None if there is
+/// no text to go on with.
+pub(crate) fn load_program(path: &Path, findings: &mut Findings) -> Option<SourceId> {
+    let (root, unreadable) = load(path, &mut findings.sources);
+    if unreadable.is_some() {
+        findings.diagnostics.extend(unreadable);
+        return None;
+    }
+    let place = Some(path).filter(|path| *path != Path::new(STANDARD_INPUT));
+    let found = kit_loader::load(&mut findings.sources, root, place, &kit_loader::Disk);
+    findings.diagnostics.extend(found.diagnostics);
+    findings.omitted += found.omitted;
+    Some(root)
 }
 
 /// The bytes of a file, one more than a source may have at most; so `decode` sees that it is too large.

@@ -12,7 +12,7 @@ use crate::report::Report;
 use crate::resolve::{Used, resolve};
 use crate::sources::Sources;
 
-/// Modules of one program. A large cluster has a dozen; this is where a mistake shows before the memory does.
+/// Modules of one program, those of the standard library aside. A large cluster has a dozen; this is where a mistake shows before the memory does.
 pub const MAX_MODULES: usize = 256;
 
 /// How far the reading of a module has come.
@@ -62,7 +62,9 @@ pub(crate) fn read(sources: &mut Sources, root: SourceId, report: &mut Report) -
                 cycle(sources, open.iter().chain([&at]).map(|open| open.source), target, span, report);
                 at.used.push((interned, None, text_span));
             }
-            Some((_, None)) if program.modules.len() > MAX_MODULES => {
+            Some((_, None))
+                if !is_std && program.modules.iter().filter(|module| !module.is_std).count() > MAX_MODULES =>
+            {
                 report.error(codes::TOO_MUCH, span, || {
                     format!("this is one module more than the {MAX_MODULES} that a file may use, through others too")
                 });
@@ -84,13 +86,13 @@ pub(crate) fn read(sources: &mut Sources, root: SourceId, report: &mut Report) -
 fn begin(
     program: &mut Program,
     known: &mut BTreeMap<SourceId, (u16, Progress)>,
-    sources: &Sources,
+    sources: &mut Sources,
     source: SourceId,
     name: Rc<str>,
     is_std: bool,
     report: &mut Report,
 ) -> Open {
-    let parsed = kit_lang::parse(sources.get(source).map_or("", |source| &source.text));
+    let parsed = sources.take_parsed(source);
     report.extend(parsed.diagnostics(source));
     let module = u16::try_from(program.modules.len()).unwrap_or(u16::MAX);
     program.modules.push(Module::empty(source, name, is_std));
@@ -125,9 +127,9 @@ fn target(
                 Diagnostic::error(
                     codes::UNSUPPORTED,
                     span,
-                    format!("the module \"{path}\": modules of your own are not supported by this version of kitc"),
+                    format!("the module \"{path}\" was not read: here are only the modules of the standard library"),
                 )
-                .with_help("use a module of the standard library, such as std/aws, and keep the rest in one file")
+                .with_help("check the file with `kitc check`, which reads what it uses")
             });
         }
         return Some((linked.flatten(), stem, false, span));

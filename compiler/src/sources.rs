@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kit_lang::{Source, SourceId};
+use kit_lang::{Parse, Source, SourceId};
 
 /// All texts by number: the user's file, modules, and what came in by flags and files of parameters.
 #[derive(Debug, Default)]
@@ -10,6 +10,10 @@ pub struct Sources {
     all: Vec<Source>,
     /// Which text a `use "…"` of a text means; none where whoever loads has said why there is none.
     links: BTreeMap<(SourceId, String), Option<SourceId>>,
+    /// The texts of the standard library that were added, by their paths.
+    standard: BTreeMap<&'static str, SourceId>,
+    /// Texts that whoever loads has parsed, to see what they use, and the compiler has not taken yet.
+    parsed: BTreeMap<SourceId, Parse>,
 }
 
 impl Sources {
@@ -21,10 +25,16 @@ impl Sources {
 
     /// Adds a text under the name that the user knows it by.
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> SourceId {
-        // Texts are few: one a file, a module or a flag.
-        let id = SourceId(u32::try_from(self.all.len()).unwrap_or(u32::MAX));
+        let id = self.next_id();
         self.all.push(Source::new(id, name, text));
         id
+    }
+
+    /// The number that the next text gets.
+    #[must_use]
+    pub fn next_id(&self) -> SourceId {
+        // Texts are few: one a file, a module or a flag.
+        SourceId(u32::try_from(self.all.len()).unwrap_or(u32::MAX))
     }
 
     /// The text with a number.
@@ -44,6 +54,25 @@ impl Sources {
         self.links.insert((user, path.into()), target);
     }
 
+    /// Whether somebody has said which text `use "path"` means in the text `user`.
+    #[must_use]
+    pub fn is_linked(&self, user: SourceId, path: &str) -> bool {
+        self.linked(user, path).is_some()
+    }
+
+    /// A text, parsed. The compiler need not parse it again.
+    pub fn parse(&mut self, id: SourceId) -> Parse {
+        let text = self.all.get(id.0 as usize).map_or("", |source| source.text.as_str());
+        self.parsed.entry(id).or_insert_with(|| kit_lang::parse(text)).clone()
+    }
+
+    /// A text, parsed, and kept no longer: a tree is many times as large as its text.
+    pub(crate) fn take_parsed(&mut self, id: SourceId) -> Parse {
+        let parsed = self.parse(id);
+        self.parsed.remove(&id);
+        parsed
+    }
+
     /// What `use "path"` means in a text: nobody has said, it cannot be had, or a text.
     pub(crate) fn linked(&self, user: SourceId, path: &str) -> Option<Option<SourceId>> {
         self.links.get(&(user, path.to_owned())).copied()
@@ -51,9 +80,11 @@ impl Sources {
 
     /// The text of a module of the standard library, added once.
     pub(crate) fn module(&mut self, module: &kit_stdlib::Module) -> SourceId {
-        match self.all.iter().find(|source| source.name == module.path) {
-            Some(source) => source.id,
-            None => self.add(module.path, module.text),
+        if let Some(known) = self.standard.get(module.path) {
+            return *known;
         }
+        let id = self.add(module.path, module.text);
+        self.standard.insert(module.path, id);
+        id
     }
 }
