@@ -267,17 +267,8 @@ impl<'s> Round<'s> {
         if self.frozen(address) {
             return;
         }
-        if machine.is_some() {
-            if address == scene.me && !planted(Bug::OwnMachineDestroyed) {
-                self.pass_on(it);
-                return;
-            }
-            if self.is_voter_group(it)
-                && let Err(reason) = self.may_mend(it)
-            {
-                self.block(Some(address), reason);
-                return;
-            }
+        if machine.is_some() && !self.may_end(it) {
+            return;
         }
         let count = self.draft.fail(address, why);
         let rolled = operation.kind == OperationKind::Roll

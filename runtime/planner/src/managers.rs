@@ -226,6 +226,12 @@ impl<'s> Round<'s> {
                 return Err(Reason::AnotherDisrupted { address: address.clone() });
             }
         }
+        // So is one that lost its entry to us and has not come back, and that waits for its turn to begin anew.
+        if own.is_none()
+            && let Some(other) = self.half_made(it)
+        {
+            return Err(Reason::AnotherDisrupted { address: other });
+        }
         let healthy_target = it.sight.nodes().any(Node::is_healthy_voter);
         let phantoms = scene.voters.phantoms();
         let own_phantom = |id: &kit_model::NodeId| it.sight.nodes().any(|node| node.id == *id);
@@ -233,6 +239,20 @@ impl<'s> Round<'s> {
             return Err(Reason::Phantom { nodes: phantoms.to_vec() });
         }
         Ok(())
+    }
+
+    /// Another member whose machine lives, of which the Swarm has no entry, and for which no operation is open.
+    fn half_made(&self, it: &Subject<'s>) -> Option<Address> {
+        let scene = self.scene;
+        let group = scene.spec.leader_group().filter(|_| it.sight.nodes().next().is_some())?;
+        let half = |address: &&Address| {
+            let sight = scene.survey.sight(address);
+            **address != it.address
+                && sight.live().next().is_some()
+                && sight.nodes().next().is_none()
+                && self.draft.head().intent(address).is_none()
+        };
+        group.members.iter().find(half).cloned()
     }
 
     /// Whether a manager that answers may be taken down: every other one answers, and has done so for a while.

@@ -289,8 +289,10 @@ impl<'s> Round<'s> {
                 continue;
             }
             let sight = scene.survey.sight(address);
-            // Which is which shows only once one of them has stopped answering.
+            // Which is which shows only once one of them has stopped answering: one that is not known yet may be the
+            // newcomer, while the former still seems ready.
             let answering = node.state != NodeState::Ready
+                && !node.is_unknown()
                 && sight.nodes().any(|other| other.id != node.id && other.is_healthy_voter());
             let leads = node.manager.is_some_and(|status| status.leader);
             let phantom = || Reason::Phantom { nodes: scene.voters.phantoms().to_vec() };

@@ -68,23 +68,17 @@ impl<'s> Round<'s> {
             }
             _ => {}
         }
-        if address == self.scene.me && !planted(Bug::OwnMachineDestroyed) {
-            // It was condemned by another leader, and its engine leads again: it must let go first.
-            self.pass_on(it);
-            return;
-        }
-        if self.is_voter_group(it)
-            && let Err(reason) = self.may_mend(it)
-        {
+        // Its own machine may be condemned by another leader: its engine leads again and must let go first.
+        if !self.may_end(it) {
             let scene = self.scene;
-            if scene.memory.was_spared(address, scene.now, scene.policy)
+            if self.hand_over.is_none()
+                && scene.memory.was_spared(address, scene.now, scene.policy)
                 && let Some(operation) = self.draft.operation(address, None)
             {
                 // It was condemned and came back before it was ended. A roll of it waits for its turn again and a
                 // repair is done, so that what is broken meanwhile does not wait for it.
                 operation.condemned.remove(&machine.id);
             }
-            self.block(Some(address), reason);
             return;
         }
         self.note_stopped(it);
@@ -148,7 +142,12 @@ impl<'s> Round<'s> {
         }
         if let Some(node) = node {
             if node.state == NodeState::Ready && it.group.role == Role::Manager && node.manager.is_none() {
-                if node.role == NodeRole::Worker {
+                if let Some(former) = it.sight.nodes().find(|other| other.id != node.id && other.manager.is_some()) {
+                    // One place, one vote: the entry that this node came in place of gives its vote up first.
+                    if self.open(address, OperationKind::Repair, &scene.spec.revision, 0) {
+                        self.demote(it, former);
+                    }
+                } else if node.role == NodeRole::Worker {
                     if self.open(address, OperationKind::Repair, &scene.spec.revision, 0) {
                         let (node, version) = (node.id.clone(), node.version);
                         let action = Action::SetRole { node, version, role: NodeRole::Manager };
@@ -235,15 +234,7 @@ impl<'s> Round<'s> {
         if self.frozen(address) || self.is_mass_failure(it) {
             return;
         }
-        if address == scene.me && !planted(Bug::OwnMachineDestroyed) {
-            // It leads, and its own node does not answer: another must lead to mend it.
-            self.pass_on(it);
-            return;
-        }
-        if self.is_voter_group(it)
-            && let Err(reason) = self.may_mend(it)
-        {
-            self.block(Some(address), reason);
+        if !self.may_end(it) {
             return;
         }
         let reserved = if self.is_voter_group(it) { 0 } else { RESERVED_FOR_VOTERS };
@@ -269,10 +260,7 @@ impl<'s> Round<'s> {
         if self.is_mass_failure(it) {
             return;
         }
-        if self.is_voter_group(it)
-            && let Err(reason) = self.may_mend(it)
-        {
-            self.block(Some(&it.address), reason);
+        if !self.may_end(it) {
             return;
         }
         if operation.is_some()
@@ -292,6 +280,22 @@ impl<'s> Round<'s> {
             }
             self.condemn(it, machine, why);
         }
+    }
+
+    /// Whether a machine that does not serve may be rebooted or ended here and now, which is said if not: one's own is
+    /// for another leader, which must lead first, and a manager's is only while enough others answer.
+    pub(crate) fn may_end(&mut self, it: &Subject<'s>) -> bool {
+        if it.address == *self.scene.me && !planted(Bug::OwnMachineDestroyed) {
+            self.pass_on(it);
+            return false;
+        }
+        if self.is_voter_group(it)
+            && let Err(reason) = self.may_mend(it)
+        {
+            self.block(Some(&it.address), reason);
+            return false;
+        }
+        true
     }
 
     /// Writes a machine into the journal as one that is to end, and ends it.

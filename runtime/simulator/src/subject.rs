@@ -86,6 +86,12 @@ impl Subject {
         let mut watched = subject.managers().to_vec();
         if machines <= MAX_WATCHED {
             watched.extend(subject.others());
+            // Those too that a larger edition adds.
+            let larger = subject.edition(Edition { image: 0, scale: 1 });
+            let slots = larger.groups.values().filter(|group| group.members.is_empty());
+            let added = slots.flat_map(|group| (1..=group.count).map(|slot| Address::of_slot(&group.name, slot)));
+            let added: Vec<Address> = added.filter(|address| !watched.contains(address)).collect();
+            watched.extend(added);
         }
         subject.watched = watched.into();
         Ok(subject)

@@ -78,6 +78,12 @@ impl World {
             return;
         };
         let whom = victim.clone();
+        if !self.may_lose(kind, victim) {
+            self.timeline.add(self.at_ms, Who::Fault, "spared", None, || {
+                format!("{victim} is spared: with a phantom's vote too few identities would be left")
+            });
+            return;
+        }
         match kind {
             FaultKind::Kill => self.hurt(&Hurt::Kill(whom)),
             FaultKind::Stop => self.hurt(&Hurt::Stop(whom)),
@@ -136,6 +142,34 @@ impl World {
             self.timeline.add_at_level(self.at_ms, Who::Fault, "spared", Level::Debug, None, || spared.to_string());
         }
         self.touch();
+    }
+
+    /// Whether the Swarm survives the loss of another identity. The schedule counts those that are lost; an entry that
+    /// nobody answers for counts as well, for as long as it votes, and nothing brings back a Swarm that lost more.
+    fn may_lose(&self, kind: &FaultKind, victim: &Address) -> bool {
+        let (more_entries, more_lost) = match kind {
+            FaultKind::LoseVolume | FaultKind::Wipe | FaultKind::Expire => (0, Some(victim)),
+            FaultKind::Phantom => (1, None),
+            _ => return true,
+        };
+        let voters = self.cloud.voters();
+        let places: BTreeSet<&Address> = voters.iter().map(|voter| &voter.address).collect();
+        let phantoms = voters.len() - places.len() + more_entries;
+        if phantoms == 0 {
+            return true;
+        }
+        // Whose state a fault took, and who has not served again since.
+        let mut lost: BTreeSet<&Address> = more_lost.into_iter().collect();
+        let struck = self.faults.iter().enumerate().filter(|(index, _)| self.watch.victim_of(*index).is_some());
+        lost.extend(struck.filter_map(|(_, fault)| match (&fault.target, fault.kind) {
+            (
+                Some(Target::Address(address)),
+                FaultKind::LoseVolume | FaultKind::Wipe | FaultKind::Expire | FaultKind::Phantom,
+            ) if !self.is_whole(address) => Some(address),
+            _ => None,
+        }));
+        let managers = self.subject.managers().len();
+        managers.saturating_sub(lost.len()) > (managers + phantoms) / 2
     }
 
     /// Whether the Swarm survives a new CA: whoever is away then is no longer the node that it was, as if its
