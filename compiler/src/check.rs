@@ -3,6 +3,7 @@
 mod access;
 mod blocks;
 mod calls;
+mod components;
 mod declarations;
 mod expressions;
 mod mismatch;
@@ -87,6 +88,7 @@ pub(crate) enum Place {
     Field(Name),
     Param(Name),
     Let(Name),
+    Output(Name),
     Argument(Name),
     Element,
     Entry,
@@ -110,6 +112,8 @@ pub(crate) struct Checker<'a> {
     present: Vec<(u16, ExprId)>,
     /// Groups whose machine is being worked out.
     open_groups: Vec<DefRef>,
+    /// Components that are being checked, each because the one before it makes an instance of it.
+    open_components: Vec<DefRef>,
     /// Volumes that were given to members, and where.
     paired: Vec<(ExprId, Span)>,
     depth: u32,
@@ -129,6 +133,7 @@ impl<'a> Checker<'a> {
             base: 0,
             present: Vec::new(),
             open_groups: Vec::new(),
+            open_components: Vec::new(),
             paired: Vec::new(),
             depth: 0,
         }
@@ -146,9 +151,6 @@ impl<'a> Checker<'a> {
         }
         for cluster in &program.module(module).clusters {
             self.cluster(module, cluster);
-        }
-        for output in &program.module(module).outputs {
-            self.output(module, output);
         }
     }
 
@@ -199,6 +201,7 @@ impl<'a> Checker<'a> {
         match &program.def(def).kind {
             DefKind::Group { .. } => return Ty::Group(def),
             DefKind::Param { ty, .. } => return ty.clone(),
+            DefKind::Component { .. } => return self.component_circle(def, from),
             _ => {}
         }
         let name = program.path_of(def);

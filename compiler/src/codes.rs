@@ -33,6 +33,7 @@ codes! {
     MODULE_CYCLE = "KIT2012", "Modules that use each other in a circle";
     IN_MODULE = "KIT2013", "A declaration that a module cannot have";
     MODULE_NAME = "KIT2014", "A module whose file name is no name";
+    COMPONENT_SCOPE = "KIT2015", "A component that looks beyond its parameters";
 
     MISMATCH = "KIT3001", "A value of the wrong type";
     UNKNOWN_FIELD = "KIT3002", "A field that does not exist";

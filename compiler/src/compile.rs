@@ -167,6 +167,8 @@ pub fn describe(sources: &mut Sources, root: SourceId) -> String {
             DefKind::Group { .. } => "group",
             DefKind::ExternResource { .. } => "extern resource",
             DefKind::ExternRole { .. } => "extern role",
+            DefKind::Component { .. } => "component",
+            DefKind::Output { .. } => "output",
             DefKind::Refused => "refused",
         };
         let at = crate::hir::DefRef { module: 0, index: u32::try_from(index).unwrap_or(u32::MAX) };
@@ -186,7 +188,7 @@ fn load(sources: &mut Sources, root: SourceId, report: &mut Report) -> (Program,
     let mut checker = Checker::new(&program, report);
     for module in 0..program.modules.len() {
         // Of the standard library only what is used is checked.
-        if !program.modules[module].is_std {
+        if !program.modules[module].is_std && !program.modules[module].is_component {
             checker.check_module(u16::try_from(module).unwrap_or(u16::MAX));
         }
     }

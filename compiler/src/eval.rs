@@ -5,6 +5,7 @@ mod collections;
 mod conform;
 mod descriptions;
 mod expressions;
+mod instances;
 mod lookups;
 mod methods;
 mod operators;
@@ -24,6 +25,7 @@ use crate::report::{DiagnosticExt as _, Report};
 use crate::value::{Awaited, Data, Origin, OriginKind, Value};
 
 pub(crate) use conform::Blame;
+pub(crate) use instances::Instance;
 pub(crate) use lookups::PendingLookup;
 pub(crate) use text::show_value;
 
@@ -89,6 +91,11 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) constants: IndexMap<(u16, ExprId), Option<Value>, std::hash::BuildHasherDefault<rustc_hash::FxHasher>>,
     /// Room for a member's own fields, used again for each.
     pub(crate) scratch: Vec<Value>,
+    /// Instances of components, in the order in which they were met, and each by what declares it.
+    pub(crate) instances: Vec<Instance>,
+    instance_of: IndexMap<(DefRef, u32), u16, std::hash::BuildHasherDefault<rustc_hash::FxHasher>>,
+    /// The module or instance whose definition is being worked out.
+    current: u16,
     /// The group that leads, once the cluster's block said so.
     pub(crate) leads: Option<DefRef>,
     steps: u64,
@@ -104,6 +111,7 @@ impl<'a> Evaluator<'a> {
         params: &'a BTreeMap<u32, GivenParam>,
         answers: Option<&'a BTreeMap<String, kit_graph::Value>>,
     ) -> Self {
+        program.forget_instances();
         let slots = program.modules.iter().map(|module| vec![Slot::New; module.defs.len()]).collect();
         Self {
             program,
@@ -121,6 +129,9 @@ impl<'a> Evaluator<'a> {
             places: Vec::new(),
             constants: IndexMap::default(),
             scratch: Vec::new(),
+            instances: Vec::new(),
+            instance_of: IndexMap::default(),
+            current: 0,
             leads: None,
             steps: 0,
             depth: 0,
@@ -130,7 +141,7 @@ impl<'a> Evaluator<'a> {
     /// The value of an expression.
     pub(crate) fn eval(&mut self, module: u16, expr: ExprId) -> Value {
         let origin = Origin::expr(module, expr);
-        if self.checked.is_wrong(module, expr) {
+        if self.checked.is_wrong(self.program.written(module), expr) {
             return Value::new(Data::Error, origin);
         }
         self.steps += 1;
@@ -189,7 +200,9 @@ impl<'a> Evaluator<'a> {
         }
         self.slots[def.module as usize][def.index as usize] = Slot::Open;
         let outer = std::mem::replace(&mut self.base, self.stack.len());
+        let around = self.enter(def.module);
         let value = self.compute_def(def);
+        self.leave(around);
         self.stack.truncate(self.base);
         self.base = outer;
         self.slots[def.module as usize][def.index as usize] = Slot::Done(value.clone());
@@ -205,6 +218,9 @@ impl<'a> Evaluator<'a> {
         let program = self.program;
         match &program.def(def).kind {
             DefKind::Param { ty, default, refinement } => {
+                if let Some(index) = program.instance_index(def.module) {
+                    return self.instance_param(index, def);
+                }
                 if let Some(given) = self.params.get(&def.index).filter(|_| def.module == 0) {
                     let blame =
                         Blame { mismatch: codes::PARAM_TYPE, refinement: codes::PARAM_REFINED, span: Some(given.span) };
@@ -247,7 +263,7 @@ impl<'a> Evaluator<'a> {
                     }
                 }
             }
-            DefKind::Let { ty, value } => {
+            DefKind::Let { ty, value } | DefKind::Output { ty, value } => {
                 let value = self.eval(def.module, *value);
                 match ty {
                     Some(ty) => self.conform(value, ty, &Blame::default()),
@@ -269,6 +285,7 @@ impl<'a> Evaluator<'a> {
 
     /// The default of a field, which is a constant.
     pub(crate) fn field_default(&mut self, default: crate::hir::ExprRef, ty: &crate::types::Ty) -> Value {
+        let default = crate::hir::ExprRef { module: self.home(default.module), ..default };
         let key = (default.module, default.expr);
         if let Some(value) = self.defaults.get(&key) {
             return value.clone();
@@ -296,10 +313,11 @@ impl<'a> Evaluator<'a> {
         }
         let outer = std::mem::replace(&mut self.base, self.stack.len());
         self.stack.push(value.clone());
-        let verdict = self.eval(refinement.module, refinement.condition);
+        let home = self.home(refinement.module);
+        let verdict = self.eval(home, refinement.condition);
         let failed = matches!(verdict.data, Data::Bool(false));
         let message = match (failed, refinement.message) {
-            (true, Some(message)) => match self.eval(refinement.module, message).data {
+            (true, Some(message)) => match self.eval(home, message).data {
                 Data::Str(text) => text.to_string(),
                 _ => String::new(),
             },

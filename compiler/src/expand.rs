@@ -14,7 +14,7 @@ use crate::eval::Evaluator;
 use crate::hir::{DefKind, DefRef, Item, MemberDecl};
 use crate::names::Name;
 use crate::report::DiagnosticExt as _;
-use crate::value::{Awaited, Data, Origin, OriginKind, Value};
+use crate::value::{Awaited, Data, Description, Origin, OriginKind, Thing, ThingKind, Value};
 
 /// A group while it is expanded.
 #[derive(Debug, Default)]
@@ -75,21 +75,13 @@ impl<'a> Evaluator<'a> {
     pub(crate) fn expand(&mut self) -> Expanded {
         let program = self.program;
         let module = program.module(0);
-        let count = u32::try_from(module.defs.len()).unwrap_or(u32::MAX);
         let expanded = self.cluster();
-        for index in 0..count {
-            let def = DefRef { module: 0, index };
-            match &program.def(def).kind {
-                DefKind::Param { .. } | DefKind::Let { .. } => {
-                    self.def_value(def);
-                }
-                DefKind::Resource { .. } => self.resource(def, expanded.provider.as_ref()),
-                DefKind::Group { .. } => self.group(def, expanded.provider.as_ref()),
-                _ => {}
-            }
-        }
+        self.declarations(0, expanded.provider.as_ref());
         self.addresses_used_twice();
         for (index, module) in program.modules.iter().enumerate() {
+            if module.is_component {
+                continue;
+            }
             let number = u16::try_from(index).unwrap_or(u16::MAX);
             for item in &module.requires {
                 // A condition that waits is asked again when its parts are known.
@@ -104,10 +96,14 @@ impl<'a> Evaluator<'a> {
                 }
             }
         }
+        if self.mode == crate::eval::Mode::Check {
+            self.unused_components(expanded.provider.as_ref());
+        }
         let mut expanded = expanded;
-        for output in &module.outputs {
-            let value = self.eval(0, output.value);
-            expanded.outputs.push((output.name, value));
+        for index in &module.outputs {
+            let def = DefRef { module: 0, index: *index };
+            let value = self.def_value(def);
+            expanded.outputs.push((program.def(def).name, value));
         }
         expanded
     }
@@ -226,26 +222,91 @@ impl<'a> Evaluator<'a> {
         let value = self.def_value(def);
         match &value.data {
             Data::Description(description) => {
-                let description = description.clone();
-                self.same_provider(description.def, value.origin, provider);
-                self.complete(&description.fields, description.def, value.origin, None);
+                let thing = Thing { kind: ThingKind::Resource, def, index: 0 };
+                self.described(thing, &description.clone(), value.origin, provider);
             }
             Data::Map(entries) => {
-                for (key, entry) in entries.clone().iter() {
+                for (index, (key, entry)) in entries.clone().iter().enumerate() {
                     self.resource_key(key, entry.origin);
                     if let Data::Description(description) = &entry.data {
-                        self.same_provider(description.def, entry.origin, provider);
-                        self.complete(&description.fields, description.def, entry.origin, None);
+                        let index = u32::try_from(index).unwrap_or(u32::MAX);
+                        let thing = Thing { kind: ThingKind::Entry, def, index };
+                        self.described(thing, description, entry.origin, provider);
                     }
                 }
             }
             Data::Awaited(Awaited::Lookup(..)) | Data::Opaque(_) => {
                 if let DefKind::Resource { value: expr } = self.program.def(def).kind {
-                    self.known_early(&value, 0, expr, "which resources there are");
+                    self.known_early(&value, def.module, expr, "which resources there are");
                 }
             }
             _ => {}
         }
+    }
+
+    /// A description that becomes a thing: a resource of the provider, or an instance with all that is in it.
+    fn described(&mut self, thing: Thing, description: &Rc<Description>, origin: Origin, provider: Option<&Value>) {
+        if self.program.component(description.def).is_none() {
+            self.same_provider(description.def, origin, provider);
+            self.complete(&description.fields, description.def, origin, None);
+            return;
+        }
+        self.nothing_missing(&description.fields, description.def, origin, None);
+        if let Some(instance) = self.instance(thing, description, origin) {
+            self.expand_instance(instance, provider);
+        }
+    }
+
+    fn expand_instance(&mut self, instance: u16, provider: Option<&Value>) {
+        let around = self.enter(instance);
+        self.declarations(instance, provider);
+        let inside = self.program.module(instance);
+        for item in &inside.requires {
+            let _ = self.requires(instance, std::slice::from_ref(item), &[], None);
+        }
+        for index in &inside.outputs {
+            self.def_value(DefRef { module: instance, index: *index });
+        }
+        self.leave(around);
+    }
+
+    /// What stands in a file or an instance, but for outputs and requires.
+    fn declarations(&mut self, module: u16, provider: Option<&Value>) {
+        let program = self.program;
+        for index in 0..u32::try_from(program.module(module).defs.len()).unwrap_or(u32::MAX) {
+            let def = DefRef { module, index };
+            match &program.def(def).kind {
+                DefKind::Param { .. } | DefKind::Let { .. } => {
+                    self.def_value(def);
+                }
+                DefKind::Resource { .. } => self.resource(def, provider),
+                DefKind::Group { .. } => self.group(def, provider),
+                _ => {}
+            }
+        }
+    }
+
+    /// Components that the operator wrote and does not use: what is wrong whatever they are given shows all the same.
+    fn unused_components(&mut self, provider: Option<&Value>) {
+        let program = self.program;
+        // A group in such a component leads nothing yet, and may be made to lead.
+        let leads = self.leads.take();
+        for (number, module) in program.modules.iter().enumerate() {
+            if module.is_std || module.is_component {
+                continue;
+            }
+            for index in 0..module.defs.len() {
+                let (Ok(module), Ok(index)) = (u16::try_from(number), u32::try_from(index)) else { continue };
+                let def = DefRef { module, index };
+                if program.component(def).is_some()
+                    && self.is_unused(def)
+                    && let Some(instance) = self.dry_instance(def)
+                {
+                    self.expand_instance(instance, provider);
+                }
+            }
+        }
+        self.leads = leads;
     }
 
     fn resource_key(&mut self, key: &str, origin: Origin) {

@@ -1,5 +1,6 @@
 //! The program with its names resolved: compact, without trivia, each expression a number.
 
+use std::cell::RefCell;
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -39,10 +40,21 @@ pub(crate) struct TextSpan {
 #[derive(Debug, Default)]
 pub(crate) struct Program {
     pub(crate) names: Names,
+    /// Files and components, in the order in which they were met.
     pub(crate) modules: Vec<Module>,
+    /// Instances of components, numbered on from the modules: an instance has the expressions and
+    /// definitions of its component, and values of its own. They are found while values are worked out.
+    instances: RefCell<Vec<InstanceName>>,
 }
 
-/// One file.
+/// What a program knows of an instance of a component.
+#[derive(Debug)]
+struct InstanceName {
+    component: u16,
+    address: Rc<str>,
+}
+
+/// One file, or one component, which is a file in braces.
 #[derive(Debug)]
 pub(crate) struct Module {
     pub(crate) source: SourceId,
@@ -50,6 +62,8 @@ pub(crate) struct Module {
     pub(crate) name: Rc<str>,
     /// Part of the standard library; all else is what the operator wrote.
     pub(crate) is_std: bool,
+    /// A component, and no file.
+    pub(crate) is_component: bool,
     pub(crate) exprs: Vec<Expr>,
     pub(crate) spans: Vec<TextSpan>,
     pub(crate) defs: Vec<Def>,
@@ -57,7 +71,8 @@ pub(crate) struct Module {
     pub(crate) clusters: Vec<Cluster>,
     /// `require` at the top level, perhaps within `for` and `if`.
     pub(crate) requires: Vec<Item>,
-    pub(crate) outputs: Vec<Output>,
+    /// Its outputs, by the numbers of their definitions.
+    pub(crate) outputs: Vec<u32>,
     pub(crate) metadata: Vec<MetaEntry>,
 }
 
@@ -68,6 +83,7 @@ impl Module {
             source,
             name,
             is_std,
+            is_component: false,
             exprs: Vec::new(),
             spans: Vec::new(),
             defs: Vec::new(),
@@ -132,6 +148,16 @@ pub(crate) enum DefKind {
         schema: RecordTy,
         requires: Vec<Item>,
     },
+    /// `component Name { … }`: a module of its own, and its parameters as fields.
+    Component {
+        module: u16,
+        schema: RecordTy,
+    },
+    /// An output, which has a name but is in no namespace: only who uses the component or file sees it.
+    Output {
+        ty: Option<Ty>,
+        value: ExprId,
+    },
     /// A declaration that was refused with an error; what uses its name stays silent.
     Refused,
 }
@@ -158,14 +184,6 @@ pub(crate) struct Refinement {
 pub(crate) struct Cluster {
     pub(crate) span: TextSpan,
     pub(crate) items: Vec<Item>,
-}
-
-/// `output name = value`.
-#[derive(Debug)]
-pub(crate) struct Output {
-    pub(crate) name: Name,
-    pub(crate) name_span: TextSpan,
-    pub(crate) value: ExprId,
 }
 
 /// What stands in braces or brackets.
@@ -417,8 +435,68 @@ impl Program {
         program
     }
 
+    /// A module, also by the number of an instance.
+    #[inline]
     pub(crate) fn module(&self, module: u16) -> &Module {
-        &self.modules[module as usize]
+        &self.modules[self.written(module) as usize]
+    }
+
+    /// The module that an instance is written in; itself for what is none.
+    #[inline]
+    pub(crate) fn written(&self, module: u16) -> u16 {
+        if usize::from(module) < self.modules.len() { module } else { self.component_of(module) }
+    }
+
+    #[cold]
+    fn component_of(&self, module: u16) -> u16 {
+        let index = usize::from(module) - self.modules.len();
+        self.instances.borrow().get(index).map_or(0, |instance| instance.component)
+    }
+
+    /// The place of an instance among the instances.
+    pub(crate) fn instance_index(&self, module: u16) -> Option<usize> {
+        usize::from(module).checked_sub(self.modules.len())
+    }
+
+    /// A new instance of a component, at an address; none if there are too many to number.
+    pub(crate) fn add_instance(&self, component: u16, address: Rc<str>) -> Option<u16> {
+        let mut instances = self.instances.borrow_mut();
+        let module = u16::try_from(self.modules.len() + instances.len()).ok()?;
+        instances.push(InstanceName { component, address });
+        Some(module)
+    }
+
+    /// Forgets the instances of an earlier evaluation.
+    pub(crate) fn forget_instances(&self) {
+        self.instances.borrow_mut().clear();
+    }
+
+    /// A definition as it is written, whatever instance it is of.
+    pub(crate) fn written_def(&self, def: DefRef) -> DefRef {
+        DefRef { module: self.written(def.module), index: def.index }
+    }
+
+    /// The module of a component, if the definition is one.
+    pub(crate) fn component(&self, def: DefRef) -> Option<u16> {
+        match &self.def(def).kind {
+            DefKind::Component { module, .. } => Some(*module),
+            _ => None,
+        }
+    }
+
+    /// What a component, or an instance of one, offers under a name: its output, or else its parameter.
+    pub(crate) fn offered(&self, module: u16, name: Name) -> Option<DefRef> {
+        let inside = self.module(module);
+        let index = match inside.outputs.iter().find(|index| inside.defs[**index as usize].name == name) {
+            Some(index) => *index,
+            None => match inside.by_name.get(&name) {
+                Some(Binding::Def(index)) if matches!(inside.defs[*index as usize].kind, DefKind::Param { .. }) => {
+                    *index
+                }
+                _ => return None,
+            },
+        };
+        Some(DefRef { module, index })
     }
 
     pub(crate) fn def(&self, def: DefRef) -> &Def {
@@ -444,19 +522,27 @@ impl Program {
         self.span(def.module, self.def(def).name_span)
     }
 
-    /// The name of a definition, with its module if that is not the user's file: `aws.Machine`.
+    /// The name of a definition, with its module if that is not the user's file: `aws.Machine`; in an instance
+    /// of a component it is its address: `a.net`.
     pub(crate) fn path_of(&self, def: DefRef) -> String {
         let module = self.module(def.module);
         let name = self.names.text(self.def(def).name);
+        if let Some(index) = self.instance_index(def.module)
+            && let Some(instance) = self.instances.borrow().get(index)
+        {
+            return format!("{}.{name}", instance.address);
+        }
         if module.name.is_empty() { name.to_owned() } else { format!("{}.{name}", module.name) }
     }
 
-    /// The fields of an extern resource or role; none for what is neither.
+    /// The fields of an extern resource or role, and of a component; none for what is neither.
     #[inline]
     pub(crate) fn schema(&self, def: DefRef) -> &RecordTy {
         const EMPTY: &RecordTy = &RecordTy { fields: Vec::new() };
         match &self.def(def).kind {
-            DefKind::ExternResource { schema, .. } | DefKind::ExternRole { schema, .. } => schema,
+            DefKind::ExternResource { schema, .. }
+            | DefKind::ExternRole { schema, .. }
+            | DefKind::Component { schema, .. } => schema,
             _ => EMPTY,
         }
     }

@@ -41,13 +41,16 @@ impl<'l, 'a> Lowering<'l, 'a> {
         let cluster = self.cluster(expanded)?;
         let mut resources = Vec::new();
         let mut groups = Vec::new();
-        let count = u32::try_from(program.module(0).defs.len()).unwrap_or(u32::MAX);
-        for index in 0..count {
-            let def = DefRef { module: 0, index };
-            match &program.def(def).kind {
-                DefKind::Resource { .. } => self.resources(def, &mut resources),
-                DefKind::Group { role, .. } => groups.extend(self.group(def, *role)),
-                _ => {}
+        let instances = self.evaluator.instances.iter().map(|instance| instance.module);
+        let modules: Vec<u16> = std::iter::once(0).chain(instances).collect();
+        for module in modules {
+            for index in 0..u32::try_from(program.module(module).defs.len()).unwrap_or(u32::MAX) {
+                let def = DefRef { module, index };
+                match &program.def(def).kind {
+                    DefKind::Resource { .. } => self.resources(def, &mut resources),
+                    DefKind::Group { role, .. } => groups.extend(self.group(def, *role)),
+                    _ => {}
+                }
             }
         }
         let mut outputs = BTreeMap::new();
@@ -201,6 +204,10 @@ impl<'l, 'a> Lowering<'l, 'a> {
     }
 
     fn resource(&mut self, address: String, description: &Description, resources: &mut Vec<Resource>) {
+        if self.evaluator.program.component(description.def).is_some() {
+            // An instance is what is in it; its own resources stand under its address.
+            return;
+        }
         let Instance { kind, properties } = self.instance(&address, description, &[]);
         resources.push(Resource { address, kind, properties, depends_on: Vec::new() });
     }
@@ -323,13 +330,15 @@ impl<'l, 'a> Lowering<'l, 'a> {
             .chain(groups.iter().map(|group| group.name.clone()))
             .collect();
         let find = |reference: &str| -> Option<String> {
-            // `net.id` is a field of `net`, `nets["a"].id` of `nets["a"]`; an address holds no dot of its own.
-            let end = if let Some(bracket) = reference.find("\"]") {
-                bracket + 2
-            } else {
-                reference.find('.').unwrap_or(reference.len())
-            };
-            addresses.get(&reference[..end]).cloned()
+            // `net.id` is a field of `net`, `nets["a"].id` of `nets["a"]`, and `zone.net.id` of what stands in an
+            // instance: the longest beginning that is an address. Each round takes a part away.
+            let mut at = reference;
+            loop {
+                if let Some(address) = addresses.get(at) {
+                    return Some(address.clone());
+                }
+                at = &at[..at.rfind('.')?];
+            }
         };
         let collect = |properties: &Properties, into: &mut BTreeSet<String>| {
             for value in properties.values() {
@@ -384,7 +393,7 @@ impl<'l, 'a> Lowering<'l, 'a> {
             }
         }
         let names: Vec<&str> = left.keys().map(|name| name.as_str()).collect();
-        let root = names.first().map(|name| name.split('[').next().unwrap_or(name));
+        let root = names.first().map(|name| name.split(['[', '.']).next().unwrap_or(name));
         let def = root
             .and_then(|name| program.names.find(name))
             .and_then(|name| program.module(0).by_name.get(&name).copied());

@@ -15,6 +15,8 @@ const MAX_LABELS: usize = 8;
 pub(crate) struct Report {
     sink: DiagnosticSink,
     comparisons: usize,
+    /// A place that every finding belongs to for now, such as the instance of a component that is worked out.
+    pub(crate) context: Option<(Span, String)>,
 }
 
 impl Report {
@@ -25,6 +27,13 @@ impl Report {
             return;
         }
         let mut diagnostic = make(&mut Suggester { comparisons: &mut self.comparisons });
+        if let Some((span, message)) = &self.context {
+            let told = std::iter::once(diagnostic.span).chain(diagnostic.labels.iter().map(|label| label.span));
+            let mut told = told.filter(|told| told.source == span.source);
+            if !told.any(|told| span.start <= told.start && told.end <= span.end) {
+                diagnostic.labels.push(Label { span: *span, message: message.clone() });
+            }
+        }
         diagnostic.labels.truncate(MAX_LABELS);
         // A loop that goes wrong the same way each time has gone wrong once.
         let known = |kept: &&Diagnostic| {

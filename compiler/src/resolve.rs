@@ -1,9 +1,11 @@
 //! From a file's syntax to its program: each name finds what it stands for.
 
 mod blocks;
+mod components;
 mod expressions;
 mod types;
 
+use components::Outer;
 pub(crate) use types::ROLE_VARIABLES;
 
 use indexmap::IndexMap;
@@ -13,8 +15,8 @@ use std::hash::BuildHasherDefault;
 
 use crate::codes;
 use crate::hir::{
-    Binding, Cluster, Def, DefKind, DefRef, Expr, ExprId, FnParam, MetaEntry, MetaKind, Module, Output, Program,
-    Refinement, TextSpan,
+    Binding, Cluster, Def, DefKind, DefRef, Expr, ExprId, FnParam, MetaEntry, MetaKind, Module, Program, Refinement,
+    TextSpan,
 };
 use crate::names::Name;
 use crate::report::{DiagnosticExt as _, Report};
@@ -31,10 +33,20 @@ enum DeclKind {
     Group,
     ExternResource,
     ExternRole,
+    Component,
+    Output,
     Refused,
 }
 
-/// Reads one file into the program.
+/// What a name was found to be.
+#[derive(Clone, Copy, Debug)]
+enum Found {
+    Def(DefRef, DeclKind),
+    /// A module that was used; none if it could not be found, which was reported.
+    Module(Option<u16>),
+}
+
+/// Reads one file, or one component, into the program.
 pub(crate) struct Resolver<'a> {
     program: &'a mut Program,
     report: &'a mut Report,
@@ -50,6 +62,8 @@ pub(crate) struct Resolver<'a> {
     /// Variables of the body being read: name, place.
     scope: Vec<(Name, TextSpan)>,
     in_function: bool,
+    /// The file around the component that is read; none for a file.
+    outer: Option<Outer<'a>>,
     /// How deep the expression being read is nested.
     depth: u32,
 }
@@ -66,7 +80,7 @@ pub(crate) fn resolve(
     uses: impl IntoIterator<Item = Used>,
 ) {
     let Module { source, is_std, ref name, .. } = program.modules[module as usize];
-    let mut built = Module::empty(source, name.clone(), is_std);
+    let built = Module::empty(source, name.clone(), is_std);
     let declarations: Vec<ast::Decl> = file.declarations().collect();
     let mut resolver = Resolver {
         program,
@@ -81,29 +95,13 @@ pub(crate) fn resolve(
         by_name: IndexMap::default(),
         scope: Vec::new(),
         in_function: false,
+        outer: None,
         depth: 0,
     };
     for (name, module, span) in uses {
         resolver.bind(name, Binding::Module(module, span), span);
     }
-    let bound: Vec<Option<u32>> = declarations.iter().map(|declaration| resolver.declare(declaration)).collect();
-    let mut defs: Vec<Option<Def>> = (0..resolver.kinds.len()).map(|_| None).collect();
-    for (declaration, index) in declarations.iter().zip(bound) {
-        resolver.scope.clear();
-        resolver.refuse_in_module(declaration);
-        match index {
-            Some(index) => {
-                let kind = resolver.definition(declaration);
-                let (name, name_span) = resolver.name_spans[index as usize];
-                defs[index as usize] = Some(Def { name, name_span, kind });
-            }
-            None => resolver.other_declaration(declaration, &mut built),
-        }
-    }
-    built.defs = defs.into_iter().flatten().collect();
-    built.exprs = resolver.exprs;
-    built.spans = resolver.spans;
-    built.by_name = resolver.by_name;
+    let built = resolver.read(&declarations, built);
     program.modules[module as usize] = built;
     types::cut_alias_cycles(program, report, module);
 }
@@ -116,6 +114,32 @@ impl Resolver<'_> {
     fn error(&mut self, code: Code, span: TextSpan, message: impl FnOnce() -> String) {
         let span = self.span(span);
         self.report.error(code, span, message);
+    }
+
+    /// Reads the declarations of a file or a component into its module.
+    fn read(mut self, declarations: &[ast::Decl], mut built: Module) -> Module {
+        let bound: Vec<Option<u32>> = declarations.iter().map(|declaration| self.declare(declaration)).collect();
+        let mut defs: Vec<Option<Def>> = (0..self.kinds.len()).map(|_| None).collect();
+        for (declaration, index) in declarations.iter().zip(bound) {
+            self.scope.clear();
+            self.refuse_in_module(declaration);
+            match index {
+                Some(index) => {
+                    let kind = self.definition(declaration);
+                    let (name, name_span) = self.name_spans[index as usize];
+                    if matches!(kind, DefKind::Output { .. }) {
+                        built.outputs.push(index);
+                    }
+                    defs[index as usize] = Some(Def { name, name_span, kind });
+                }
+                None => self.other_declaration(declaration, &mut built),
+            }
+        }
+        built.defs = defs.into_iter().flatten().collect();
+        built.exprs = self.exprs;
+        built.spans = self.spans;
+        built.by_name = self.by_name;
+        built
     }
 
     fn text_span(node: &impl AstNode) -> TextSpan {
@@ -165,11 +189,11 @@ impl Resolver<'_> {
             ast::Decl::Group(_) => DeclKind::Group,
             ast::Decl::ExternResource(_) => DeclKind::ExternResource,
             ast::Decl::ExternRole(_) => DeclKind::ExternRole,
-            ast::Decl::Component(_) => DeclKind::Refused,
+            ast::Decl::Component(_) => DeclKind::Component,
+            ast::Decl::Output(_) => DeclKind::Output,
             ast::Decl::Use(_)
             | ast::Decl::Cluster(_)
             | ast::Decl::Require(_)
-            | ast::Decl::Output(_)
             | ast::Decl::Test(_)
             | ast::Decl::Metadata(_) => return None,
         };
@@ -181,9 +205,16 @@ impl Resolver<'_> {
                 format!("`{}` has a meaning of its own in each file and cannot be declared", written.text())
             });
         }
+        if self.misplaced_in_component(declaration) {
+            return None;
+        }
         let index = u32::try_from(self.kinds.len()).ok()?;
+        if kind == DeclKind::Output {
+            return self.declare_output(name, span, index);
+        }
         self.kinds.push(kind);
         self.name_spans.push((name, span));
+        self.refuse_hiding(name, span);
         self.bind(name, Binding::Def(index), span);
         Some(index)
     }
@@ -223,16 +254,27 @@ impl Resolver<'_> {
                 let (schema, requires) = self.extern_body(declaration.items(), true);
                 DefKind::ExternRole { schema, requires }
             }
-            other => {
-                let span = other.name().map_or_else(|| Self::text_span(other), |name| Self::name_span(&name));
-                self.unsupported(span, "a component");
-                DefKind::Refused
+            ast::Decl::Component(component) => self.component(component),
+            ast::Decl::Output(output) => {
+                let ty = output.ty().map(|ty| self.ty(Some(ty)));
+                let value = self.expr_or_error(output.value(), Self::text_span(output));
+                DefKind::Output { ty, value }
             }
+            ast::Decl::Use(_)
+            | ast::Decl::Cluster(_)
+            | ast::Decl::Metadata(_)
+            | ast::Decl::Require(_)
+            | ast::Decl::Test(_) => DefKind::Refused,
         }
     }
 
     /// Second pass: declarations without a name in the namespace.
     fn other_declaration(&mut self, declaration: &ast::Decl, module: &mut Module) {
+        if self.outer.is_some() && !matches!(declaration, ast::Decl::Require(_)) {
+            // What cannot stand in a component was reported when its names were read.
+            self.misplaced_in_component(declaration);
+            return;
+        }
         match declaration {
             ast::Decl::Cluster(cluster) => {
                 let items = self.block(cluster.block());
@@ -241,25 +283,6 @@ impl Resolver<'_> {
             ast::Decl::Require(require) => {
                 let item = self.require(require);
                 module.requires.push(item);
-            }
-            ast::Decl::Output(output) => {
-                let value = self.expr_or_error(output.value(), Self::text_span(output));
-                let Some(written) = output.name() else { return };
-                let name = self.program.names.intern(written.text());
-                let name_span = Self::name_span(&written);
-                if let Some(first) = module.outputs.iter().find(|output| output.name == name) {
-                    let (span, first) = (self.span(name_span), self.span(first.name_span));
-                    self.report.push(|_| {
-                        Diagnostic::error(
-                            codes::DECLARED_TWICE,
-                            span,
-                            format!("the output `{written}` is declared twice"),
-                        )
-                        .with_label(first, "it is declared here first")
-                    });
-                    return;
-                }
-                module.outputs.push(Output { name, name_span, value });
             }
             ast::Decl::Test(test) => self.unsupported(Self::text_span(test), "a test"),
             ast::Decl::Metadata(metadata) => {
@@ -305,7 +328,7 @@ impl Resolver<'_> {
             }
             _ => return,
         };
-        if self.module == 0 {
+        if self.module == 0 || self.outer.is_some() {
             return;
         }
         let start = Self::text_span(declaration).start;
@@ -377,10 +400,11 @@ impl Resolver<'_> {
         let span = Self::name_span(written);
         let hidden = match self.scope.iter().find(|(known, _)| *known == name) {
             Some((_, span)) => Some(*span),
-            None => self.by_name.get(&name).map(|binding| match binding {
-                Binding::Def(index) => self.name_spans[*index as usize].1,
-                Binding::Module(_, span) => *span,
-            }),
+            None => match self.by_name.get(&name) {
+                Some(Binding::Def(index)) => Some(self.name_spans[*index as usize].1),
+                Some(Binding::Module(_, span)) => Some(*span),
+                None => self.outer.as_ref().and_then(|outer| outer.visible_span(name)),
+            },
         };
         if let Some(hidden) = hidden {
             let (at, hidden) = (self.span(span), self.span(hidden));
@@ -394,8 +418,12 @@ impl Resolver<'_> {
     }
 
     /// What a name of the top level stands for.
-    fn find(&self, name: Name) -> Option<Binding> {
-        self.by_name.get(&name).copied()
+    fn find(&self, name: Name) -> Option<Found> {
+        match self.by_name.get(&name) {
+            Some(Binding::Def(index)) => Some(Found::Def(self.def_ref(*index), self.kinds[*index as usize])),
+            Some(Binding::Module(module, _)) => Some(Found::Module(*module)),
+            None => self.outer.as_ref().and_then(|outer| outer.find(name)),
+        }
     }
 
     fn def_ref(&self, index: u32) -> DefRef {
@@ -420,6 +448,8 @@ impl Resolver<'_> {
                 DefKind::Group { .. } => DeclKind::Group,
                 DefKind::ExternResource { .. } => DeclKind::ExternResource,
                 DefKind::ExternRole { .. } => DeclKind::ExternRole,
+                DefKind::Component { .. } => DeclKind::Component,
+                DefKind::Output { .. } => DeclKind::Output,
                 DefKind::Refused => DeclKind::Refused,
             };
             return Some((def, kind));
@@ -427,8 +457,13 @@ impl Resolver<'_> {
         let span = self.span(Self::name_span(written));
         let names = &self.program.names;
         self.report.push(|suggester| {
-            let offered: Vec<&str> =
-                target.defs.iter().map(|def| names.text(def.name)).filter(|name| !name.starts_with('_')).collect();
+            let offered: Vec<&str> = target
+                .by_name
+                .iter()
+                .filter(|(_, binding)| matches!(binding, Binding::Def(_)))
+                .map(|(name, _)| names.text(*name))
+                .filter(|name| !name.starts_with('_'))
+                .collect();
             let message = if found.is_some() && text.starts_with('_') {
                 format!("`{text}` is private to the module `{}`", target.name)
             } else {
@@ -471,7 +506,9 @@ impl Resolver<'_> {
 
     /// The path of a definition, of this module too, which is not in the program yet.
     fn program_path(&self, def: DefRef) -> String {
-        if def.module == self.module {
+        if let Some(outer) = self.outer.as_ref().filter(|outer| outer.module == def.module) {
+            self.program.names.text(outer.name_spans[def.index as usize].0).to_owned()
+        } else if def.module == self.module {
             self.program.names.text(self.name_spans[def.index as usize].0).to_owned()
         } else {
             self.program.path_of(def)
@@ -496,9 +533,9 @@ impl Resolver<'_> {
     fn module_named(&mut self, written: &ast::Name) -> Option<u16> {
         let name = self.program.names.intern(written.text());
         match self.find(name) {
-            Some(Binding::Module(module, _)) => module,
-            Some(Binding::Def(index)) => {
-                if self.kinds[index as usize] != DeclKind::Refused {
+            Some(Found::Module(module)) => module,
+            Some(Found::Def(_, kind)) => {
+                if kind != DeclKind::Refused {
                     self.error(codes::WRONG_PLACE, Self::name_span(written), || format!("`{written}` is no module"));
                 }
                 None
@@ -531,8 +568,8 @@ impl Resolver<'_> {
 
     fn type_here(&mut self, written: &ast::Name) -> Option<(DefRef, DeclKind)> {
         let name = self.program.names.intern(written.text());
-        if let Some(Binding::Def(index)) = self.find(name) {
-            return Some((self.def_ref(index), self.kinds[index as usize]));
+        if let Some(Found::Def(def, kind)) = self.find(name) {
+            return Some((def, kind));
         }
         let span = self.span(Self::name_span(written));
         let (program, by_name, kinds) = (&*self.program, &self.by_name, &self.kinds);
@@ -547,7 +584,9 @@ impl Resolver<'_> {
             });
             let help = offering.map(|module| format!("did you mean `{module}.{text}`?")).or_else(|| {
                 let types = by_name.iter().filter_map(|(name, binding)| match binding {
-                    Binding::Def(index) if kinds[*index as usize] == DeclKind::Type => Some(program.names.text(*name)),
+                    Binding::Def(index) if matches!(kinds[*index as usize], DeclKind::Type | DeclKind::Component) => {
+                        Some(program.names.text(*name))
+                    }
                     _ => None,
                 });
                 suggester.did_you_mean(text, types)

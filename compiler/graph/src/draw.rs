@@ -1,6 +1,6 @@
 //! The graph as a drawing: Graphviz or Mermaid.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use crate::graph::{Graph, Group, Population};
@@ -52,6 +52,23 @@ fn drawing(graph: &Graph) -> Drawing {
     Drawing { title: graph.cluster.name.clone(), nodes, frames, edges }
 }
 
+/// The instance of a component that a resource or a group stands in: what comes before the last dot of its address.
+fn instance(address: &str) -> &str {
+    address.rsplit_once('.').map_or("", |(instance, _)| instance)
+}
+
+/// Boxes and groups by the instance that they stand in; those of the file first.
+fn by_instance(drawing: &Drawing) -> BTreeMap<&str, (Vec<&Node>, Vec<&Frame>)> {
+    let mut all: BTreeMap<&str, (Vec<&Node>, Vec<&Frame>)> = BTreeMap::new();
+    for node in &drawing.nodes {
+        all.entry(instance(&node.address)).or_default().0.push(node);
+    }
+    for frame in &drawing.frames {
+        all.entry(instance(&frame.address)).or_default().1.push(frame);
+    }
+    all
+}
+
 fn frame(group: &Group, leader: Option<&str>) -> Frame {
     let leads = if leader == Some(group.name.as_str()) { ", leads" } else { "" };
     let mut nodes = Vec::new();
@@ -95,16 +112,29 @@ pub fn dot(graph: &Graph) -> String {
         let label = node.lines.iter().map(|line| line.replace('\\', "\\\\").replace('"', "\\\"")).collect::<Vec<_>>();
         let _ = writeln!(out, "{indent}{} [label=\"{}\"];", quoted(&node.address), label.join("\\n"));
     };
-    for one in &drawing.nodes {
-        node(&mut out, "  ", one);
-    }
-    for frame in &drawing.frames {
-        let _ = writeln!(out, "  subgraph {} {{", quoted(&format!("cluster_{}", frame.address)));
-        let _ = writeln!(out, "    label={};", quoted(&frame.title));
-        for one in &frame.nodes {
-            node(&mut out, "    ", one);
+    for (instance, (nodes, frames)) in by_instance(&drawing) {
+        let indent = if instance.is_empty() { "  " } else { "    " };
+        if !instance.is_empty() {
+            let _ = writeln!(out, "  subgraph {} {{", quoted(&format!("cluster_{instance}")));
+            let _ = writeln!(out, "    label={};\n    style=dashed;", quoted(instance));
         }
-        out.push_str("  }\n");
+        for one in nodes {
+            node(&mut out, indent, one);
+        }
+        for frame in frames {
+            let _ = writeln!(out, "{indent}subgraph {} {{", quoted(&format!("cluster_{}", frame.address)));
+            let _ = writeln!(out, "{indent}  label={};", quoted(&frame.title));
+            if !instance.is_empty() {
+                let _ = writeln!(out, "{indent}  style=solid;");
+            }
+            for one in &frame.nodes {
+                node(&mut out, &format!("{indent}  "), one);
+            }
+            let _ = writeln!(out, "{indent}}}");
+        }
+        if !instance.is_empty() {
+            out.push_str("  }\n");
+        }
     }
     // An arrow ends at a box; that of a group begins at its first and is cut at its frame.
     let first = |address: &str| -> Option<&str> {
@@ -139,6 +169,8 @@ pub fn mermaid(graph: &Graph) -> String {
         names.extend(frame.nodes.iter().map(|node| node.address.as_str()));
     }
     names.extend(drawing.nodes.iter().map(|node| node.address.as_str()));
+    let instances = by_instance(&drawing);
+    names.extend(instances.keys().copied().filter(|instance| !instance.is_empty()));
     // Mermaid takes few characters in a name, so each address gets a number.
     names.sort_unstable();
     let id = |address: &str| names.binary_search(&address).map_or_else(|_| "n".to_owned(), |index| format!("n{index}"));
@@ -147,15 +179,24 @@ pub fn mermaid(graph: &Graph) -> String {
         let label: Vec<String> = node.lines.iter().map(|line| text(line)).collect();
         let _ = writeln!(out, "{indent}{}[\"{}\"]", id(&node.address), label.join("<br/>"));
     };
-    for one in &drawing.nodes {
-        node(&mut out, "  ", one);
-    }
-    for frame in &drawing.frames {
-        let _ = writeln!(out, "  subgraph {}[\"{}\"]", id(&frame.address), text(&frame.title));
-        for one in &frame.nodes {
-            node(&mut out, "    ", one);
+    for (instance, (nodes, frames)) in &instances {
+        let indent = if instance.is_empty() { "  " } else { "    " };
+        if !instance.is_empty() {
+            let _ = writeln!(out, "  subgraph {}[\"{}\"]", id(instance), text(instance));
         }
-        out.push_str("  end\n");
+        for one in nodes {
+            node(&mut out, indent, one);
+        }
+        for frame in frames {
+            let _ = writeln!(out, "{indent}subgraph {}[\"{}\"]", id(&frame.address), text(&frame.title));
+            for one in &frame.nodes {
+                node(&mut out, &format!("{indent}  "), one);
+            }
+            let _ = writeln!(out, "{indent}end");
+        }
+        if !instance.is_empty() {
+            out.push_str("  end\n");
+        }
     }
     for Edge { from, to } in &drawing.edges {
         let _ = writeln!(out, "  {} --> {}", id(from), id(to));

@@ -67,8 +67,10 @@ impl Graph {
                 return Some(origin);
             }
             // What is the same for each member of a group is written once.
-            let mut parts = at.splitn(3, '.');
-            if let (Some(group), Some(_), Some(rest)) = (parts.next(), parts.next(), parts.next())
+            // The name of a group that stands in a component has dots of its own.
+            let group = self.groups.iter().find_map(|group| Some((&group.name, below(at, &group.name)?)));
+            if let Some((group, member)) = group
+                && let Some((_, rest)) = member.split_once('.')
                 && let Some(origin) = self.provenance.get(&format!("{group}.*.{rest}"))
             {
                 return Some(origin);
@@ -83,6 +85,11 @@ impl Graph {
         let Some((id, rest)) = rest.split_once("\"]") else { return address.to_owned() };
         format!("{group}.{id}{rest}")
     }
+}
+
+/// What stands behind `address.` in an address below it.
+fn below<'a>(at: &'a str, address: &str) -> Option<&'a str> {
+    at.strip_prefix(address)?.strip_prefix('.')
 }
 
 /// The leaves of properties, each under its address.

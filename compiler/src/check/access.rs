@@ -26,6 +26,10 @@ impl Checker<'_> {
                     Ty::Error
                 }
             },
+            Ty::Desc(def) | Ty::Ref(def) if let Some(inside) = program.component(*def) => {
+                let exists = matches!(program.strip(base_ty), Ty::Ref(_));
+                self.component_field(module, base, (*def, inside), exists, (name, name_start))
+            }
             Ty::Desc(def) => match program.schema(*def).field(name) {
                 Some(field) if field.live => {
                     self.live_of_description(module, base, field, *def, name_start);

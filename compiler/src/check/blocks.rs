@@ -257,6 +257,13 @@ impl Checker<'_> {
         let (first, second) = match program.strip(&ty) {
             Ty::List(element) if !repeated.pair => ((**element).clone(), None),
             Ty::Map(value) if repeated.pair => (Ty::Str, Some((**value).clone())),
+            // Braces with plain names are a map as well, where their values have one type.
+            Ty::Record(record)
+                if repeated.pair
+                    && let Some(value) = self.common_type(record) =>
+            {
+                (Ty::Str, Some(value))
+            }
             Ty::Members(def) if repeated.pair => (Ty::Str, Some(Ty::Member(*def))),
             Ty::Members(def) => (Ty::Member(*def), None),
             Ty::Error => (Ty::Error, repeated.pair.then_some(Ty::Error)),
@@ -296,6 +303,11 @@ impl Checker<'_> {
             work(self);
         }
         self.locals.truncate(before);
+    }
+
+    /// The type that all fields of a record have in common.
+    fn common_type(&self, record: &RecordTy) -> Option<Ty> {
+        record.fields.iter().try_fold(Ty::Never, |common, field| self.program.join(&common, &field.ty))
     }
 
     /// An item that has no meaning where it stands.

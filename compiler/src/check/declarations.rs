@@ -7,7 +7,7 @@ use kit_lang::Diagnostic;
 use super::expressions::with_article;
 use super::{Checker, GroupInfo, MemberInfo, Place};
 use crate::codes;
-use crate::hir::{Cluster, DefKind, DefRef, Expr, FnParam, Item, MemberId, Output, Refinement, TextSpan};
+use crate::hir::{Cluster, DefKind, DefRef, Expr, FnParam, Item, MemberId, Refinement, TextSpan};
 use crate::names::{Name, own};
 use crate::report::DiagnosticExt as _;
 use crate::types::{FieldTy, RecordTy, Ty, widen};
@@ -98,6 +98,11 @@ impl Checker<'_> {
                 self.requires(module, requires);
                 Ty::Error
             }
+            DefKind::Component { module, .. } => {
+                self.component(def, *module);
+                Ty::Error
+            }
+            DefKind::Output { ty, value } => self.output(def, ty.as_ref(), *value),
             DefKind::Refused => Ty::Error,
         }
     }
@@ -201,7 +206,9 @@ impl Checker<'_> {
         let ty = self.infer(def.module, machine);
         self.base = outer;
         self.open_groups.pop();
-        if let Ty::Desc(of) = program.strip(&ty) {
+        if let Ty::Desc(of) = program.strip(&ty)
+            && program.component(*of).is_none()
+        {
             info.machine = Some(*of);
         }
         self.remember_group(def, info)
@@ -245,7 +252,8 @@ impl Checker<'_> {
                     ("machine", _) => {
                         let ty = self.infer(module, *value);
                         match program.strip(&ty) {
-                            Ty::Desc(_) | Ty::Error => {}
+                            Ty::Error => {}
+                            Ty::Desc(of) if program.component(*of).is_none() => {}
                             other => {
                                 let shown = program.show(&widen(other));
                                 self.error_expr(codes::MISMATCH, module, *value, || {
@@ -380,7 +388,9 @@ impl Checker<'_> {
                     let ty = self.infer(module, *value);
                     match program.strip(&ty) {
                         Ty::Error => {}
-                        Ty::Desc(of) if program.names.text(program.def(*of).name) == "Provider" => {}
+                        Ty::Desc(of)
+                            if program.component(*of).is_none()
+                                && program.names.text(program.def(*of).name) == "Provider" => {}
                         other => {
                             let shown = program.show(&widen(other));
                             self.error_expr(codes::MISMATCH, module, *value, || {
@@ -419,18 +429,6 @@ impl Checker<'_> {
                     self.infer(module, *value);
                 }
             }
-        }
-    }
-
-    pub(super) fn output(&mut self, module: u16, output: &Output) {
-        let ty = self.infer(module, output.value);
-        let program = self.program;
-        let stripped = program.strip(&ty);
-        if matches!(stripped, Ty::Group(_) | Ty::Members(_) | Ty::Member(_) | Ty::Desc(_)) {
-            let shown = program.show(stripped);
-            self.error_expr(codes::MISMATCH, module, output.value, || {
-                format!("an output is a value, and this is {}: give out one of its fields", with_article(&shown))
-            });
         }
     }
 }

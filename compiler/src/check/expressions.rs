@@ -67,8 +67,9 @@ impl Checker<'_> {
             Expr::With { base, items } => self.with(module, *base, items),
             Expr::Record(items) => self.infer_braces(module, items),
             Expr::Construct { def, items } => {
+                let ty = self.component_used(module, expr, *def);
                 self.description_fields(module, items, *def);
-                Ty::Desc(*def)
+                ty
             }
             Expr::List(items) => {
                 let mut element = Ty::Never;

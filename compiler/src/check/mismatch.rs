@@ -14,7 +14,7 @@ impl Place {
     /// `` `ip` `` and the like, as the subject of a sentence.
     pub(crate) fn subject(self, program: &Program) -> String {
         match self {
-            Place::Field(name) | Place::Let(name) => format!("`{}`", program.names.text(name)),
+            Place::Field(name) | Place::Let(name) | Place::Output(name) => format!("`{}`", program.names.text(name)),
             Place::Param(name) => format!("the parameter `{}`", program.names.text(name)),
             Place::Argument(name) => format!("the argument of `{}`", program.names.text(name)),
             Place::Element => "an element of this list".to_owned(),

@@ -85,6 +85,16 @@ impl<'a> Evaluator<'a> {
                     _ => described,
                 };
                 match &described.data {
+                    Data::Description(description) if program.component(description.def).is_some() => {
+                        let description = description.clone();
+                        match self.instance(thing, &description, described.origin) {
+                            Some(instance) => match program.offered(instance, name) {
+                                Some(offered) => self.def_value(offered),
+                                None => Value::new(Data::Error, origin),
+                            },
+                            None => Value::new(Data::Error, origin),
+                        }
+                    }
                     Data::Description(description) => {
                         let schema = program.schema(description.def);
                         let Some(position) = schema.position(name) else { return Value::new(Data::Error, origin) };

@@ -194,7 +194,10 @@ impl Evaluator<'_> {
         let mut fields = vec![Value::new(Data::Missing, value.origin); schema.fields.len()];
         for (name, found) in given.iter() {
             let Some(position) = schema.position(*name) else { continue };
-            fields[position] = self.field_value(found.clone(), &schema.fields[position]);
+            fields[position] = match self.program.component(def) {
+                Some(_) => found.clone(),
+                None => self.field_value(found.clone(), &schema.fields[position]),
+            };
         }
         self.fill_defaults(def, &mut fields, value.origin);
         self.complete(&fields, def, value.origin, None);

@@ -26,6 +26,7 @@ impl<'a> Evaluator<'a> {
     pub(crate) fn set_fields(&mut self, module: u16, def: DefRef, items: &'a [Item], fields: &mut [Value]) -> Flow {
         let program = self.program;
         let schema = program.schema(def);
+        let is_component = program.component(def).is_some();
         for item in items {
             match item {
                 Item::Field { name, value, .. } => {
@@ -35,7 +36,8 @@ impl<'a> Evaluator<'a> {
                         continue;
                     }
                     let value = self.eval(module, *value);
-                    fields[position] = self.field_value(value, field);
+                    // What a component is given is looked at inside, where its parameter has a name.
+                    fields[position] = if is_component { value } else { self.field_value(value, field) };
                 }
                 Item::If(conditional) if self.holds(module, conditional.condition)? => {
                     self.set_fields(module, def, &conditional.items, fields)?;
@@ -62,6 +64,10 @@ impl<'a> Evaluator<'a> {
     /// Defaults and `none` for what was not given.
     pub(crate) fn fill_defaults(&mut self, def: DefRef, fields: &mut [Value], origin: Origin) {
         let program = self.program;
+        if program.component(def).is_some() {
+            // The default of a component's parameter may depend on its other parameters.
+            return;
+        }
         for (field, value) in program.schema(def).fields.iter().zip(fields.iter_mut()) {
             if !matches!(value.data, Data::Missing) || field.live {
                 continue;

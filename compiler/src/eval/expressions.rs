@@ -32,11 +32,11 @@ impl<'a> Evaluator<'a> {
                     None => Value::new(Data::Error, origin),
                 };
             }
-            Expr::Def(def) => return self.named(*def, origin),
+            Expr::Def(def) => return self.named(self.here(module, *def), origin),
             Expr::Meta(path, args) => return self.lookup(module, expr, path, args.as_deref(), origin),
             Expr::Field { base, name, .. } => return self.field(module, expr, *base, *name, origin),
             Expr::Index { base, index } => return self.index(module, expr, *base, *index, origin),
-            Expr::CallFn { function, args } => return self.call(module, *function, args, origin),
+            Expr::CallFn { function, args } => return self.call(module, self.here(module, *function), args, origin),
             Expr::CallMethod { base, name, args, .. } => return self.method(module, expr, *base, *name, args, origin),
             Expr::Unary { op, operand } => return self.unary(module, expr, *op, *operand, origin),
             Expr::Binary { op, left, right } => return self.binary(module, expr, *op, *left, *right, origin),
@@ -157,7 +157,9 @@ impl<'a> Evaluator<'a> {
         }
         let outer = std::mem::replace(&mut self.base, self.stack.len());
         self.stack.extend(values.iter().cloned());
+        let around = self.enter(function.module);
         let mut result = self.eval(function.module, *body);
+        self.leave(around);
         self.stack.truncate(self.base);
         self.base = outer;
         if let Some(ret) = ret

@@ -122,9 +122,9 @@ impl<'a> Evaluator<'a> {
                 )
             };
             let mut diagnostic = Diagnostic::error(code, span, message).with_help(help);
-            for (at, text, _) in labels {
-                if at != span {
-                    diagnostic = diagnostic.with_label(at, text);
+            for mention in labels {
+                if mention.span != span {
+                    diagnostic = diagnostic.with_label(mention.span, mention.text);
                 }
             }
             diagnostic
@@ -250,7 +250,7 @@ impl<'a> Evaluator<'a> {
             Data::Description(description) => (Some(description.def), description.fields.clone()),
             data => {
                 // What it will be is not known; its type may be.
-                let kind = self.checked.group(def).and_then(|info| info.machine);
+                let kind = self.checked.group(self.program.written_def(def)).and_then(|info| info.machine);
                 let count = kind.map_or(0, |kind| self.program.schema(kind).fields.len());
                 let open = if matches!(data, Data::Awaited(_)) { data.clone() } else { Data::Error };
                 (kind, vec![Value::new(open, machine.origin); count])
@@ -291,7 +291,7 @@ impl<'a> Evaluator<'a> {
         let described = match &machine.data {
             Data::Description(description) => Some(description.def),
             // What it will be is not known; its type may be.
-            _ => self.checked.group(def).and_then(|info| info.machine),
+            _ => self.checked.group(self.program.written_def(def)).and_then(|info| info.machine),
         };
         let Some(kind) = described else {
             let error = Value::new(Data::Error, origin);

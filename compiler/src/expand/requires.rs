@@ -10,6 +10,15 @@ use crate::names::Name;
 use crate::report::DiagnosticExt as _;
 use crate::value::{Data, Origin, Value};
 
+/// A value of the operator's that an expression mentions.
+pub(crate) struct Mention {
+    pub(crate) span: Span,
+    pub(crate) text: String,
+    is_default: bool,
+    /// The module or instance that it came from.
+    module: u16,
+}
+
 /// What a `require` reads of the variables of its type.
 #[derive(Debug, Clone)]
 pub(crate) struct ReadBy {
@@ -55,7 +64,10 @@ impl<'a> Evaluator<'a> {
         let program = self.program;
         let schema = program.schema(def);
         let missing = |(field, value): &(&crate::types::FieldTy, &Value)| {
-            !field.live && matches!(value.data, Data::Missing) && !self.checked.is_misspelt(def, field.name)
+            !field.live
+                && !field.may_be_absent()
+                && matches!(value.data, Data::Missing)
+                && !self.checked.is_misspelt(def, field.name)
         };
         let missing: Vec<_> = schema.fields.iter().zip(fields).filter(missing).map(|(field, _)| field).collect();
         if missing.is_empty() {
@@ -121,20 +133,30 @@ impl<'a> Evaluator<'a> {
         // The cause is what the user wrote: the requirement itself in their own file, else the first
         // value of theirs that it mentions.
         let own = !self.program.module(module).is_std;
-        let primary = if own {
+        let made_at = self.made_at(module);
+        let primary = if let Some(made_at) = made_at {
+            // In a component: what it was given there, or else where the instance is made.
+            match labels.iter().position(|mention| mention.module != module && !mention.is_default) {
+                Some(first) => labels.remove(first).span,
+                None => made_at,
+            }
+        } else if own {
             condition
         } else {
-            match labels.iter().position(|(_, _, is_default)| !is_default).or((!labels.is_empty()).then_some(0)) {
-                Some(first) => labels.remove(first).0,
+            match labels.iter().position(|mention| !mention.is_default).or((!labels.is_empty()).then_some(0)) {
+                Some(first) => labels.remove(first).span,
                 None => fallback.map_or(condition, |origin| self.origin_span(origin)),
             }
         };
         let required_by = (!own).then(|| format!("required by std/{}", self.program.module(module).name));
         self.report.push(|_| {
             let mut diagnostic = Diagnostic::error(codes::REQUIRE_FAILED, primary, message).maybe_help(required_by);
-            for (span, text, _) in labels {
-                if span != primary {
-                    diagnostic = diagnostic.with_label(span, text);
+            if made_at.is_some() && own {
+                diagnostic = diagnostic.with_label(condition, "the component requires this");
+            }
+            for mention in labels {
+                if mention.span != primary {
+                    diagnostic = diagnostic.with_label(mention.span, mention.text);
                 }
             }
             diagnostic
@@ -143,14 +165,14 @@ impl<'a> Evaluator<'a> {
 
     /// The values of the user's that an expression mentions: where each came from, what it is, and whether
     /// it is a default.
-    pub(crate) fn mentions(&mut self, module: u16, expr: ExprId, names: &[Name]) -> Vec<(Span, String, bool)> {
+    pub(crate) fn mentions(&mut self, module: u16, expr: ExprId, names: &[Name]) -> Vec<Mention> {
         let mut paths = Vec::new();
         collect_paths(self.program, module, expr, &mut paths);
-        let mut found: Vec<(Span, String, bool)> = Vec::new();
+        let mut found: Vec<Mention> = Vec::new();
         for path in paths {
             let Some((value, at)) = self.own_value(module, path) else { continue };
             let span = self.origin_span(value.origin);
-            if found.iter().any(|(known, ..)| *known == span) {
+            if found.iter().any(|known| known.span == span) {
                 continue;
             }
             let is_default = value.origin.kind == crate::value::OriginKind::Default;
@@ -161,7 +183,7 @@ impl<'a> Evaluator<'a> {
                 Some(name) => format!("`{name}` is {shown}"),
                 None => format!("this is {}", with_article(&shown)),
             };
-            found.push((span, text, is_default));
+            found.push(Mention { span, text, is_default, module: value.origin.module });
         }
         found
     }

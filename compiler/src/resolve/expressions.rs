@@ -3,7 +3,7 @@
 use kit_lang::Diagnostic;
 use kit_lang::ast;
 
-use super::{DeclKind, Resolver};
+use super::{DeclKind, Found, Resolver};
 use crate::codes;
 use crate::hir::{Arm, BinaryOp, Binding, DefRef, Expr, ExprId, MetaKind, MetaPath, Piece, TextSpan, UnaryOp};
 use crate::names::Name;
@@ -57,7 +57,9 @@ impl Resolver<'_> {
                 let found = path.as_ref().and_then(|path| self.type_path(path));
                 let items = self.block(construct.block());
                 match found {
-                    Some((def, DeclKind::ExternResource)) => Expr::Construct { def, items: items.into() },
+                    Some((def, DeclKind::ExternResource | DeclKind::Component)) => {
+                        Expr::Construct { def, items: items.into() }
+                    }
                     Some((_, DeclKind::Refused)) | None => Expr::Error,
                     Some((def, kind)) => {
                         let path = self.program_path(def);
@@ -204,11 +206,9 @@ impl Resolver<'_> {
         }
         let span = Self::name_span(written);
         match self.find(name) {
-            Some(Binding::Def(index)) => {
-                self.definition_as_value(self.def_ref(index), self.kinds[index as usize], span)
-            }
-            Some(Binding::Module(None, _)) => Expr::Error,
-            Some(Binding::Module(Some(_), _)) => {
+            Some(Found::Def(def, kind)) => self.definition_as_value(def, kind, span),
+            Some(Found::Module(None)) => Expr::Error,
+            Some(Found::Module(Some(_))) => {
                 self.error(codes::WRONG_PLACE, span, || {
                     format!("`{written}` is a module; a value of it is written `{written}.name`")
                 });
@@ -222,8 +222,11 @@ impl Resolver<'_> {
     }
 
     fn definition_as_value(&mut self, def: DefRef, kind: DeclKind, span: TextSpan) -> Expr {
+        if self.hidden_from_component(def, kind, span) {
+            return Expr::Error;
+        }
         match kind {
-            DeclKind::Refused => Expr::Error,
+            DeclKind::Refused | DeclKind::Output => Expr::Error,
             DeclKind::Param | DeclKind::Resource | DeclKind::Group if self.in_function => {
                 let path = self.program_path(def);
                 let at = self.span(span);
@@ -243,7 +246,7 @@ impl Resolver<'_> {
                 self.error(codes::WRONG_PLACE, span, || format!("`{path}` is a function; call it: `{path}(…)`"));
                 Expr::Error
             }
-            DeclKind::Type | DeclKind::ExternResource | DeclKind::ExternRole => {
+            DeclKind::Type | DeclKind::ExternResource | DeclKind::ExternRole | DeclKind::Component => {
                 let path = self.program_path(def);
                 self.error(codes::WRONG_PLACE, span, || format!("`{path}` is a type, and a value is wanted here"));
                 Expr::Error
@@ -322,8 +325,8 @@ impl Resolver<'_> {
         let ast::Expr::Name(name) = expr else { return None };
         let written = name.name()?;
         match self.find(self.program.names.find(written.text())?)? {
-            Binding::Module(module, _) => Some(module),
-            Binding::Def(_) => None,
+            Found::Module(module) => Some(module),
+            Found::Def(..) => None,
         }
     }
 
@@ -339,11 +342,9 @@ impl Resolver<'_> {
                     return Expr::Error;
                 }
                 match self.find(name) {
-                    Some(Binding::Def(index)) => {
-                        self.call_of(self.def_ref(index), self.kinds[index as usize], args, at)
-                    }
-                    Some(Binding::Module(None, _)) => Expr::Error,
-                    Some(Binding::Module(Some(_), _)) => {
+                    Some(Found::Def(def, kind)) => self.call_of(def, kind, args, at),
+                    Some(Found::Module(None)) => Expr::Error,
+                    Some(Found::Module(Some(_))) => {
                         self.error(codes::WRONG_PLACE, at, || format!("`{written}` is a module and cannot be called"));
                         Expr::Error
                     }
@@ -413,6 +414,7 @@ impl Resolver<'_> {
                 Binding::Module(module, _) => *module,
                 Binding::Def(_) => None,
             })
+            .chain(self.outer.iter().flat_map(|outer| outer.modules()))
             .collect();
         let Some(first) = path.first() else { return Expr::Error };
         let names = &self.program.names;

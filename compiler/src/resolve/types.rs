@@ -171,7 +171,7 @@ impl Resolver<'_> {
     fn type_of_definition(&mut self, found: Option<(DefRef, DeclKind)>, at: &impl AstNode) -> Ty {
         match found {
             Some((def, DeclKind::Type)) => Ty::Alias(def),
-            Some((def, DeclKind::ExternResource)) => Ty::Desc(def),
+            Some((def, DeclKind::ExternResource | DeclKind::Component)) => Ty::Desc(def),
             Some((_, DeclKind::Refused)) | None => Ty::Error,
             Some((def, _)) => {
                 let path = self.program_path(def);

@@ -9,7 +9,7 @@ use kit_graph::{Graph, Value};
 use crate::frame::{How, run, show};
 
 /// The examples, and what is given to compile them.
-const EXAMPLES: [(&str, &str); 4] = [
+const EXAMPLES: [(&str, &str); 5] = [
     ("swarm-sim.kit", "compile"),
     ("swarm-docker.kit", "compile"),
     ("swarm-generated.kit", "compile"),
@@ -17,6 +17,7 @@ const EXAMPLES: [(&str, &str); 4] = [
         "swarm-aws.kit",
         r#"compile --params {"ssh_key": "ops", "admins": "198.51.100.0/24"} --metadata {"aws.region": "eu-west-1", "aws.image(\"debian-12-amd64-*\")": "ami-0a1b2c3d"}"#,
     ),
+    ("swarm-zones.kit", "compile"),
 ];
 
 fn root() -> PathBuf {

@@ -53,7 +53,7 @@ pub fn framed(example: &str) -> String {
         text.push('\n');
     }
     for (sign, line) in FRAME {
-        if !example.contains(sign) {
+        if !example.lines().any(|own| own.starts_with(sign)) {
             text.push_str(line);
         }
     }
