@@ -77,6 +77,7 @@ pages! {
     "KIT7052": "its turn comes later",
     "KIT7053": "surplus machines go first",
     "KIT7054": "the head in the store is damaged",
+    "KIT7055": "the operator ends the only manager's machine",
 }
 
 #[cfg(test)]

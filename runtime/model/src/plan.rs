@@ -104,6 +104,7 @@ pub enum Reason {
     RollStopped { because: Address },
     Backoff { why: String, left_ms: u64 },
     NeedsOutage,
+    OperatorEnds { machine: MachineId },
     CannotReproduce,
     JournalFull,
     PairingChanged { what: String },
@@ -179,6 +180,7 @@ impl Reason {
             Self::TakesTurns { .. } => "KIT7052",
             Self::SurplusFirst { .. } => "KIT7053",
             Self::StoreCorrupt { .. } => "KIT7054",
+            Self::OperatorEnds { .. } => "KIT7055",
         }
     }
 }
@@ -279,6 +281,9 @@ impl fmt::Display for Reason {
             Self::Backoff { why, left_ms } => write!(f, "{why}; the next try is in {} s", seconds(*left_ms)),
             Self::NeedsOutage => {
                 write!(f, "it is the only manager: touching it stops the Swarm; `--allow-outage` permits it")
+            }
+            Self::OperatorEnds { machine } => {
+                write!(f, "its outage is approved: `kitc apply --allow-outage` ends {machine} and makes it again")
             }
             Self::CannotReproduce => {
                 write!(f, "this kitc cannot render the journaled request; it looks for the result and sends nothing")

@@ -33,7 +33,7 @@ pub use change::{
 pub use gate::{Gate, Refusal};
 pub use majority::{Voters, majority};
 pub use memory::Memory;
-pub use operator::{Demolition, bootstrap, demolish, is_formed, recover};
+pub use operator::{Demolition, bootstrap, demolish, is_formed, outage, recover};
 pub use plan::plan;
 pub use reconciler::{GroupStatus, MemberStatus, Reconciler, ReplicaRole, Status};
 pub use request::machine_request;

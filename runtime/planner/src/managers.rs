@@ -295,17 +295,7 @@ impl<'s> Round<'s> {
         let scene = self.scene;
         let address = &it.address;
         if it.group.count == 1 && scene.voters.entries() <= 1 {
-            if !self.approved(&Approval::Outage(address.clone())) {
-                self.block(Some(address), Reason::NeedsOutage);
-                return;
-            }
-            if self.open(address, OperationKind::Roll, &scene.spec.revision, 0)
-                && let Some(operation) = self.draft.operation(address, None)
-            {
-                // Nobody succeeds: the operator's process ends exactly this machine.
-                operation.condemned.extend(it.sight.live().map(|machine| machine.id.clone()));
-                self.hand_over = Some(address.clone());
-            }
+            self.pass_to_operator(it);
             return;
         }
         if let Err(reason) = self.may_take_down(it) {
@@ -320,6 +310,29 @@ impl<'s> Round<'s> {
         self.note_stopped(it);
         self.hand_over = Some(address.clone());
         self.block(Some(address), Reason::HandOver);
+    }
+
+    /// The only manager's turn: nobody succeeds it. Once a person allows the outage its machine is condemned, and the
+    /// operator's own process ends exactly that one; until then its engine goes on.
+    fn pass_to_operator(&mut self, it: &Subject<'s>) {
+        let scene = self.scene;
+        let address = &it.address;
+        let Some(machine) = it.sight.live().next().map(|machine| machine.id.clone()) else { return };
+        let operations = &self.draft.head().operations;
+        let condemned = operations.get(address).is_some_and(|operation| operation.condemned.contains(&machine));
+        if !condemned {
+            if !self.approved(&Approval::Outage(address.clone())) {
+                self.block(Some(address), Reason::NeedsOutage);
+                return;
+            }
+            if !self.open(address, OperationKind::Roll, &scene.spec.revision, 0) {
+                return;
+            }
+            if let Some(operation) = self.draft.operation(address, None) {
+                operation.condemned.insert(machine.clone());
+            }
+        }
+        self.block(Some(address), Reason::OperatorEnds { machine });
     }
 
     /// Whether so much of the group is unhealthy at once that machines are not the cause.

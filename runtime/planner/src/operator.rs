@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kit_model::{
-    Action, Address, Blocked, ClusterUid, Generation, Inventory, Machine, MachineId, MachineState, MemberSpec, Plan,
-    Reason, ResourceSpec, Spec, Step, Token, Volume, VolumeState,
+    Action, Address, Approval, Blocked, ClusterUid, Generation, Head, Inventory, Machine, MachineId, MachineState,
+    MemberSpec, Plan, Reason, ResourceSpec, Spec, Step, Token, Volume, VolumeState,
 };
 
 use crate::bugs::{Bug, planted};
@@ -145,6 +145,17 @@ fn seed_step(plan: &mut Plan, spec: &Spec, uid: &ClusterUid, inventory: &Invento
 /// `absent` names members whose machines are missing from two complete listings a minute apart.
 #[must_use]
 pub fn recover(spec: &Spec, uid: &ClusterUid, inventory: &Inventory, absent: &BTreeSet<Address>) -> Plan {
+    recover_after(spec, uid, inventory, absent, None)
+}
+
+/// The same, where the journal still names the machine of an only manager that ended.
+fn recover_after(
+    spec: &Spec,
+    uid: &ClusterUid,
+    inventory: &Inventory,
+    absent: &BTreeSet<Address>,
+    ended: Option<&MachineId>,
+) -> Plan {
     let mut plan = Plan::default();
     if !inventory.complete {
         wait(&mut plan, None, Reason::PartialListing);
@@ -179,8 +190,9 @@ pub fn recover(spec: &Spec, uid: &ClusterUid, inventory: &Inventory, absent: &BT
                 (dead.id.clone(), dead.marks.generation, format!("{} is terminated and no manager runs", dead.id))
             }
             None if absent.contains(&member.address) => (
-                // No dead machine is listed any more: the volume stands for it.
-                MachineId::new(volume.id.as_str()),
+                // No dead machine is listed any more: the volume stands for it, and what it is made from, for no
+                // token ever stands for two requests.
+                ended.cloned().unwrap_or_else(|| MachineId::new(format!("{} {}", volume.id, member.content))),
                 volume.marks.generation,
                 "its machine is gone and no manager runs".to_owned(),
             ),
@@ -197,6 +209,42 @@ pub fn recover(spec: &Spec, uid: &ClusterUid, inventory: &Inventory, absent: &BT
         make(&mut plan, spec, uid, inventory, member, generation, token, why);
     }
     plan
+}
+
+/// What is left of an outage that a person allowed for the only manager: its condemned machine is ended, and once that
+/// is terminal the member comes back as in a recovery. None where `head` condemns nothing of an only manager.
+///
+/// `head` is the last that was in hand: from the end of the machine until its return there is none to be read. Ending the
+/// machine is harmless however late it arrives, for it is named by its ID.
+#[must_use]
+pub fn outage(
+    spec: &Spec,
+    uid: &ClusterUid,
+    head: &Head,
+    inventory: &Inventory,
+    absent: &BTreeSet<Address>,
+) -> Option<Plan> {
+    let [address] = spec.leader_group()?.members.as_slice() else { return None };
+    let operation = head.operations.get(address).filter(|operation| !operation.condemned.is_empty())?;
+    if head.destroying || head.paused.is_some() || !head.approvals.contains(&Approval::Outage(address.clone())) {
+        return None;
+    }
+    let mut plan = Plan::default();
+    let ends = |machine: &&Machine| operation.condemned.contains(&machine.id) && !machine.state.is_terminal();
+    let Some(machine) = inventory.machines_of(address).find(ends) else {
+        return Some(recover_after(spec, uid, inventory, absent, operation.condemned.last()));
+    };
+    let id = machine.id.clone();
+    match machine.state {
+        MachineState::ShuttingDown => wait(&mut plan, Some(address), Reason::ShuttingDown { machine: id }),
+        MachineState::Unknown => wait(&mut plan, Some(address), Reason::StateUnknown { machine: id }),
+        _ => plan.steps.push(Step {
+            address: address.clone(),
+            action: Action::TerminateMachine { machine: id },
+            why: "it is condemned, and its outage is allowed".to_owned(),
+        }),
+    }
+    Some(plan)
 }
 
 /// What is left to take away once the destruction is committed and the last permit is over. Never a volume:

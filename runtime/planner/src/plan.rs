@@ -511,7 +511,8 @@ impl<'s> Round<'s> {
     }
 
     pub(crate) fn approved(&self, approval: &Approval) -> bool {
-        self.scene.head.approvals.contains(approval)
+        // One that this round used up allows nothing more.
+        self.draft.head().approvals.contains(approval)
     }
 
     /// The generation of the open operation of `address`.

@@ -71,7 +71,9 @@ impl<'s> Round<'s> {
         // Its own machine may be condemned by another leader: its engine leads again and must let go first.
         if !self.may_end(it) {
             let scene = self.scene;
+            // Of several voters; the only one's end is for the operator, whenever that comes.
             if self.hand_over.is_none()
+                && scene.voters.entries() > 1
                 && scene.memory.was_spared(address, scene.now, scene.policy)
                 && let Some(operation) = self.draft.operation(address, None)
             {

@@ -124,6 +124,8 @@ pub(crate) enum Purpose {
     Bootstrap,
     /// To start again what formed a Swarm, after all managers were lost.
     Recover,
+    /// To end the only manager's condemned machine and make it again, as a person allowed.
+    Outage,
 }
 
 /// A call that passed the gate.

@@ -327,6 +327,7 @@ fn level_of(reason: &Reason) -> Level {
         | Reason::JournalFull
         | Reason::CannotReproduce
         | Reason::NeedsOutage
+        | Reason::OperatorEnds { .. }
         | Reason::ListingFailed { .. }
         | Reason::SwarmUnreadable { .. }
         | Reason::Backoff { .. }

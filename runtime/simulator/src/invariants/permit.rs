@@ -1,6 +1,6 @@
 //! Permits, intents and tokens: I8, I11, I12, I13.
 
-use kit_model::{Action, Authority, Epoch, Head, MachineRequest, NodeRole, PermitState, RevisionId};
+use kit_model::{Action, Address, Approval, Authority, Epoch, Head, MachineRequest, NodeRole, PermitState, RevisionId};
 
 use super::Scene;
 use crate::records::{Actor, Admission, Committed, Moment, Purpose};
@@ -116,6 +116,11 @@ fn operator(scene: &Scene<'_>, admission: &Admission, purpose: Purpose, authorit
             }
             _ => Ok(()),
         },
+        Purpose::Outage => match &admission.call.action {
+            Action::TerminateMachine { machine } => allowed_outage(scene, &admission.call.address, machine),
+            // What comes back does so as in a recovery.
+            _ => operator(scene, admission, Purpose::Recover, authority),
+        },
         Purpose::Recover => match admission.call.action {
             Action::StartMachine { .. }
             | Action::CreateMachine(_)
@@ -132,6 +137,22 @@ fn operator(scene: &Scene<'_>, admission: &Admission, purpose: Purpose, authorit
             _ => Err("which may only start, create and attach to recover".to_owned()),
         },
     }
+}
+
+/// The operator ends a machine only where it is the only manager's, condemned in the committed head, and allowed.
+fn allowed_outage(scene: &Scene<'_>, address: &Address, machine: &kit_model::MachineId) -> Result<(), String> {
+    let head = scene.records.head.as_deref().ok_or("while nothing was committed")?;
+    let group = scene.records.specs.get(&head.revision).and_then(|spec| spec.leader_group());
+    if group.is_none_or(|group| group.members.as_slice() != [address.clone()]) || scene.truth.voters().len() > 1 {
+        return Err("although it is not the only manager".to_owned());
+    }
+    if !head.approvals.contains(&Approval::Outage(address.clone())) {
+        return Err("although nobody allowed an outage".to_owned());
+    }
+    if !head.operations.get(address).is_some_and(|operation| operation.condemned.contains(machine)) {
+        return Err(format!("although the journal does not condemn {machine}"));
+    }
+    Ok(())
 }
 
 pub(super) fn i11(scene: &Scene<'_>) -> Result<(), String> {

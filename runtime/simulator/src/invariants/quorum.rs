@@ -38,7 +38,7 @@ fn disrupted(scene: &Scene<'_>, admission: &Admission) -> Option<(Address, &'sta
 /// What is disrupted at this moment, if anything.
 pub(super) fn disruption_now(scene: &Scene<'_>) -> Option<(Address, &'static str)> {
     match scene.moment {
-        Moment::Admitted(admission) if admission.call.authority != Authority::Operator => disrupted(scene, admission),
+        Moment::Admitted(admission) => disrupted(scene, admission),
         Moment::HandingOver { member, .. } => Some((member.clone(), "stopped")),
         _ => None,
     }

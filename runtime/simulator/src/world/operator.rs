@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kit_model::{
     Address, Authority, Call, CallId, CommitResult, Head, Inventory, Now, Outcome, Plan, Reason, Spec, Versioned,
 };
-use kit_planner::{Resume, bootstrap, commit_revision, pause, recover, resume, rollback_target};
+use kit_planner::{Resume, bootstrap, commit_revision, outage, pause, recover, resume, rollback_target};
 
 use kit_sim::Sender;
 
@@ -61,6 +61,8 @@ pub(crate) struct Operator {
     /// How often in a row the Swarm had no leader.
     leaderless: u32,
     recovering: bool,
+    /// The head that condemns the only manager's machine, as it was read last.
+    outage: Option<Box<Head>>,
     calls: u64,
     /// When what was asked for last.
     asked: BTreeMap<(Address, &'static str), u64>,
@@ -81,6 +83,7 @@ impl Operator {
             troubles: BTreeMap::new(),
             leaderless: 0,
             recovering: false,
+            outage: None,
             calls: 0,
             asked: BTreeMap::new(),
             looks: 0,
@@ -138,8 +141,8 @@ impl World {
             self.commit_wish(&wish);
         }
         self.look_after();
-        let every_ms =
-            if self.operator.has_wishes() || self.operator.recovering { COMMIT_EVERY_MS } else { WATCH_EVERY_MS };
+        let busy = self.operator.has_wishes() || self.operator.recovering || self.operator.outage.is_some();
+        let every_ms = if busy { COMMIT_EVERY_MS } else { WATCH_EVERY_MS };
         self.operate_in(every_ms);
     }
 
@@ -314,7 +317,38 @@ impl World {
                 self.operator.wish(Wish::Resume(trouble));
             }
         }
-        self.recover_if_all_lost();
+        self.carry_out_outage();
+        if self.operator.outage.is_none() {
+            self.recover_if_all_lost();
+        }
+    }
+
+    /// `kitc apply --allow-outage`: the only manager's condemned machine ends, and comes back.
+    fn carry_out_outage(&mut self) {
+        if self.subject.managers().len() > 1 {
+            return;
+        }
+        if let Some(via) = self.leader_engine()
+            && let Ok(Some(Versioned { value: head, .. })) = self.cloud.head(&via, self.at_ms)
+        {
+            self.operator.outage = Some(Box::new(head));
+        }
+        let Some(head) = self.operator.outage.clone() else { return };
+        let Some(spec) = self.records.specs.get(&head.revision).cloned() else { return };
+        let Ok(inventory) = self.list(&Sender::Operator, Now::default()) else { return };
+        let absent = self.absent_managers(&inventory);
+        match outage(&spec, &self.uid, &head, &inventory, &absent) {
+            None => self.operator.outage = None,
+            Some(plan) if self.operator.in_flight == 0 => self.send_as_operator(plan, &inventory, Purpose::Outage),
+            Some(_) => {}
+        }
+    }
+
+    /// Machines that the provider forgot are as absent as those that it shows terminated: the operator has been looking
+    /// for longer than a minute.
+    fn absent_managers(&self, inventory: &Inventory) -> BTreeSet<Address> {
+        let gone = |member: &&Address| inventory.complete && inventory.machines_of(member).next().is_none();
+        self.subject.managers().iter().filter(gone).cloned().collect()
     }
 
     fn recover_if_all_lost(&mut self) {
@@ -343,15 +377,7 @@ impl World {
             return;
         }
         let Ok(inventory) = self.list(&Sender::Operator, Now::default()) else { return };
-        // Machines that the provider forgot are as absent as those that it shows terminated: the operator has
-        // been looking for longer than a minute.
-        let absent: BTreeSet<Address> = self
-            .subject
-            .managers()
-            .iter()
-            .filter(|member| inventory.complete && inventory.machines_of(member).next().is_none())
-            .cloned()
-            .collect();
+        let absent = self.absent_managers(&inventory);
         let spec = self
             .records
             .head
