@@ -3,6 +3,7 @@
 
 mod any_input;
 mod codes;
+mod components;
 mod examples;
 mod frame;
 mod prose;
