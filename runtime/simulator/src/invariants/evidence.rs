@@ -126,6 +126,11 @@ pub(super) fn i17(scene: &Scene<'_>) -> Result<(), String> {
     let Moment::Admitted(admission) = scene.moment else { return Ok(()) };
     let Action::RemoveNode { node } = &admission.call.action else { return Ok(()) };
     let Some(found) = scene.truth.node(node) else { return Ok(()) };
+    // A vote goes by demotion, and that is done only once the Swarm says so: the engine removes a voter's entry
+    // only by force, which takes a vote that nobody counted.
+    if found.votes {
+        return Err(format!("{node} of {} was to be removed while it still votes", found.address));
+    }
     // What is not terminal must be another node by now.
     let may_return = scene
         .truth
