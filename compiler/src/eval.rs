@@ -251,6 +251,10 @@ impl<'a> Evaluator<'a> {
                     None if self.mode == Mode::Check => {
                         Value::new(Data::Awaited(Awaited::Param(def)), Self::def_origin(def))
                     }
+                    // What may be absent is, as in a record.
+                    None if matches!(program.strip(ty), crate::types::Ty::Opt(_)) => {
+                        Value::new(Data::None, Self::def_origin(def))
+                    }
                     None => {
                         let name = program.names.text(program.def(def).name);
                         let shown = program.show(ty);

@@ -24,7 +24,7 @@ pub(crate) fn method_names(ty: &Ty) -> &'static [&'static str] {
         Ty::Int | Ty::Lit(Lit::Int(_)) => &["div", "max", "min", "mod"],
         Ty::Bytes | Ty::Duration => &["div", "max", "min", "mod"],
         Ty::Percent => &["of"],
-        Ty::Cidr => &["host", "subnet"],
+        Ty::Cidr => &["contains", "host", "overlaps", "subnet"],
         Ty::Str | Ty::Lit(Lit::Str(_)) => {
             &["contains", "ends_with", "lower", "replace", "split", "starts_with", "trim", "upper"]
         }
@@ -43,6 +43,8 @@ fn method_of(program: &Program, ty: &Ty, name: &str) -> Option<Method> {
         (Ty::Duration, "div") => (vec![Ty::Int], Ty::Duration),
         (Ty::Duration, "mod" | "min" | "max") => (vec![Ty::Duration], Ty::Duration),
         (Ty::Percent, "of") => (vec![Ty::Int], Ty::Int),
+        (Ty::Cidr, "contains") => (vec![Ty::Union([Ty::Ip, Ty::Cidr].into())], Ty::Bool),
+        (Ty::Cidr, "overlaps") => (vec![Ty::Cidr], Ty::Bool),
         (Ty::Cidr, "host") => (vec![Ty::Int], Ty::Ip),
         (Ty::Cidr, "subnet") => (vec![Ty::Int, Ty::Int], Ty::Cidr),
         (Ty::Str | Ty::Lit(Lit::Str(_)), "contains" | "starts_with" | "ends_with") => (vec![Ty::Str], Ty::Bool),

@@ -138,6 +138,12 @@ fn apply(
             let part = i128::from(*percent) * i128::from(*whole) / 100;
             Data::Int(i64::try_from(part).map_err(|_| Trouble::Overflow)?)
         }
+        (Data::Cidr(net), "contains", Some(Data::Ip(ip))) => Data::Bool(net.contains(ip)),
+        (Data::Cidr(net), "contains", Some(Data::Cidr(inner))) => Data::Bool(net.contains(inner)),
+        // Two networks overlap where one lies in the other.
+        (Data::Cidr(net), "overlaps", Some(Data::Cidr(other))) => {
+            Data::Bool(net.contains(other) || other.contains(net))
+        }
         (Data::Cidr(net), "host", Some(Data::Int(number))) => Data::Ip(host(net, *number)?),
         (Data::Cidr(net), "subnet", Some(Data::Int(prefix))) => {
             let Some(Data::Int(number)) = second else { return Err(Trouble::Unfit) };
