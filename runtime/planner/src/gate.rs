@@ -56,7 +56,7 @@ impl fmt::Display for Refusal {
             Self::TooLate { left_ms, needed_ms } => {
                 write!(f, "{left_ms} ms of the permit remain; {needed_ms} ms must")
             }
-            Self::NotForRescue => write!(f, "a rescue may only start, create and attach"),
+            Self::NotForRescue => write!(f, "a rescue may only start, create, attach, and take a volume from the dead"),
         }
     }
 }
@@ -106,7 +106,10 @@ impl Gate {
             (Belief::Rescue { not_after_boot_ms }, Authority::Rescue) => {
                 let covered = matches!(
                     call.action,
-                    Action::StartMachine { .. } | Action::CreateMachine(_) | Action::AttachVolume { .. }
+                    Action::StartMachine { .. }
+                        | Action::CreateMachine(_)
+                        | Action::AttachVolume { .. }
+                        | Action::ForceDetach { .. }
                 );
                 if !covered && !planted(Bug::RescueTerminates) {
                     return Err(Refusal::NotForRescue);
@@ -159,6 +162,8 @@ mod tests {
         let policy = Policy::default();
         let gate = Gate::rescue(10_000);
         assert_eq!(gate.admit(&call(Authority::Rescue, start()), &policy, at(0)), Ok(()));
+        let take = Action::ForceDetach { volume: kit_model::VolumeId::from("vol-1"), machine: MachineId::from("i-1") };
+        assert_eq!(gate.admit(&call(Authority::Rescue, take), &policy, at(0)), Ok(()));
         let end = Action::TerminateMachine { machine: MachineId::from("i-1") };
         assert_eq!(gate.admit(&call(Authority::Rescue, end), &policy, at(0)), Err(Refusal::NotForRescue));
         assert_eq!(gate.admit(&call(Authority::Permit(Epoch(1)), start()), &policy, at(0)), Err(Refusal::NoPermit));

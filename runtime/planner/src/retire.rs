@@ -97,8 +97,8 @@ impl<'s> Round<'s> {
         let group = scene.spec.groups.get(address.group()).unwrap_or(former);
         let it = Subject { address: address.clone(), group, member: None, sight };
         let live: Vec<&Machine> = sight.live().collect();
-        if live.iter().any(|machine| machine.state == MachineState::Unknown) {
-            let machine = live[0].id.clone();
+        if let Some(unknown) = live.iter().find(|machine| machine.state == MachineState::Unknown) {
+            let machine = unknown.id.clone();
             self.block(Some(address), Reason::StateUnknown { machine });
             return true;
         }

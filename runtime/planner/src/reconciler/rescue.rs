@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kit_model::{
-    Action, Address, Authority, Blocked, ClusterUid, Effect, Inventory, Leadership, Machine, MachineState, Now,
-    Observation, Policy, Reason, Spec, Step, Token, Volume, VolumeState,
+    Action, Address, Authority, Blocked, ClusterUid, Effect, Inventory, Leadership, Machine, MachineId, MachineState,
+    Now, Observation, Policy, Reason, Spec, Step, Token, Volume, VolumeState,
 };
 
 use super::{Level, Reconciler, ReplicaRole, report};
@@ -242,8 +242,12 @@ fn rescue_step(scene: &RescueScene<'_>, address: &Address) -> Result<Option<(Act
                 let action = Action::AttachVolume { volume: volume.id.clone(), machine: machine.id.clone() };
                 Ok(Some((action, format!("{} runs without its volume", machine.id))))
             }
-            // No rescue takes a volume from anybody: `recover` does, where a person asks for it.
             MachineState::Running => match volume.holder() {
+                // From a machine that is terminated alone, both named: harmless however late it arrives.
+                Some(holder) if holder.machine != machine.id && is_terminal(inventory, &holder.machine) => {
+                    let action = Action::ForceDetach { volume: volume.id.clone(), machine: holder.machine.clone() };
+                    Ok(Some((action, format!("its volume is still held by {}, which is terminated", holder.machine))))
+                }
                 Some(holder) if holder.machine != machine.id => {
                     Err(Reason::VolumeElsewhere { volume: volume.id.clone(), machine: holder.machine.clone() })
                 }
@@ -268,8 +272,7 @@ fn make(scene: &RescueScene<'_>, address: &Address, volume: &Volume) -> Result<(
     // What the member was made from, if a loaded revision still says it; else what the head says.
     let former = specs.with_content(address, &dead.marks.content).unwrap_or(spec);
     if let VolumeState::Held(holder) = &volume.state {
-        let gone = inventory.machines.iter().any(|machine| machine.id == holder.machine && machine.state.is_terminal());
-        if !gone {
+        if !is_terminal(inventory, &holder.machine) {
             return Err(Reason::VolumeElsewhere { volume: volume.id.clone(), machine: holder.machine.clone() });
         }
     }
@@ -291,6 +294,11 @@ fn make(scene: &RescueScene<'_>, address: &Address, volume: &Volume) -> Result<(
     // Its volume bears the mark: there is a Swarm to come back to, and none to begin.
     let action = Action::CreateMachine(Arc::new(unseeded(request)));
     Ok((action, format!("its machine {} is terminated", dead.id)))
+}
+
+/// Whether the listing shows this machine, and shows it gone for good.
+fn is_terminal(inventory: &Inventory, machine: &MachineId) -> bool {
+    inventory.machines.iter().any(|seen| seen.id == *machine && seen.state.is_terminal())
 }
 
 /// The dead machine that was made last: the one after which no other was made.

@@ -86,9 +86,13 @@ fn within_permit(
 fn rescue(scene: &Scene<'_>, admission: &Admission) -> Result<(), String> {
     if !matches!(
         admission.call.action,
-        Action::StartMachine { .. } | Action::CreateMachine(_) | Action::AttachVolume { .. }
+        // From a machine that is gone for good: I3 holds that it is.
+        Action::StartMachine { .. }
+            | Action::CreateMachine(_)
+            | Action::AttachVolume { .. }
+            | Action::ForceDetach { .. }
     ) {
-        return Err("which may only start, create and attach".to_owned());
+        return Err("which may only start, create, attach, and take a volume from the dead".to_owned());
     }
     let policy = &scene.records.policy;
     match scene.records.no_quorum {
