@@ -21,9 +21,12 @@ const MAX_SEEDS: u64 = 400;
 /// taken out, or the schedules lack the moment. This list should become empty.
 const BEHIND_ANOTHER_GUARD: &[&str] = &["budget-ignored", "old-revision-used", "remove-node-early"];
 
+/// A bug, and whether the guard that it takes out holds.
+type Alone = (&'static str, fn() -> bool);
+
 /// Bugs that no schedule showed yet under an invariant which they are to break: the guard that they take out is asked
-/// alone. True if it holds.
-const ASKED_ALONE: &[(&str, fn() -> bool)] = &[
+/// alone.
+const ASKED_ALONE: &[Alone] = &[
     ("phantoms-not-counted", guards::counts_phantoms),
     ("no-succession-wait", guards::waits_for_the_former_permit),
     ("listing-before-head", guards::distrusts_a_listing_from_before_the_head),
