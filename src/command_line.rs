@@ -69,7 +69,7 @@ pub(crate) enum Command {
     /// Go on after a pause, or try again what was frozen
     Resume(crate::resume::Resume),
 
-    /// Bring back a cluster of which no manager runs
+    /// Bring back a cluster of which too few managers run to elect a leader
     Recover(crate::recover::Recover),
 
     /// End a cluster: its machines and resources, and the volumes that are named

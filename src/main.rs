@@ -40,6 +40,7 @@ mod sim;
 mod simulate;
 mod status;
 mod timeline;
+mod watch_end;
 
 use command_line::{Command, CommandLine};
 use console::Console;
