@@ -27,6 +27,7 @@ mod history;
 mod interrupt;
 mod json_diagnostics;
 mod last_resort;
+mod lock;
 mod lookups;
 mod pause;
 mod plan;
@@ -71,6 +72,7 @@ fn run(arguments: CommandLine, console: &mut Console) -> Result<Exit, Failure> {
     match arguments.command {
         Command::Check(verb) => verb.run(console),
         Command::Fmt(verb) => verb.run(console),
+        Command::Lock(verb) => verb.run(console),
         Command::Compile(verb) => verb.run(console),
         Command::Graph(verb) => verb.run(console),
         Command::Plan(verb) => verb.run(console),

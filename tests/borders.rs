@@ -57,6 +57,7 @@ const BELONGS_TO: &[(&str, &[&str])] = &[
     ("indicatif", &["kitc"]),
     ("tokio", &["kitc", "kit-runtime", "kit-sim", "kit-contract", "kit-docker", "kit-aws"]),
     ("bollard", &["kit-docker"]),
+    ("reqwest", &["kit-loader"]),
 ];
 
 /// Words that stand only in the files of one place.

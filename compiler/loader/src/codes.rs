@@ -19,4 +19,8 @@ codes! {
     NO_FILE = "KIT1103", "a module that is no file";
     UNREADABLE = "KIT1104", "a module that cannot be read";
     TOO_MANY = "KIT1105", "more modules than a program may have";
+    NOT_LOCKED = "KIT1106", "a module on the web that is not locked";
+    CHANGED = "KIT1107", "a module that is not what was locked";
+    BAD_LOCK = "KIT1108", "a lock file that cannot be read";
+    NOT_FETCHED = "KIT1109", "a module that cannot be fetched";
 }
