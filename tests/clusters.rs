@@ -38,6 +38,14 @@ impl Cluster {
     fn watched() -> Self {
         let mut cluster = Self::applied();
         cluster.start_replicas();
+        // A replica that never read the head cannot rescue anybody: each has read it before anything is hurt.
+        let begun = Instant::now();
+        for member in ["managers.m1", "managers.m2", "managers.m3"] {
+            while !cluster.path(".kit/sim/demo/members").join(member).join("head.json").exists() {
+                assert!(begun.elapsed() < PATIENCE, "the replica of {member} reads no head");
+                sleep(Duration::from_millis(50));
+            }
+        }
         cluster
     }
 
