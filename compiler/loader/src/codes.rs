@@ -4,7 +4,8 @@ use kit_lang::{Code, CodeInfo};
 
 macro_rules! codes {
     ($($name:ident = $code:literal, $title:literal;)*) => {
-        $(#[doc = $title] pub(crate) const $name: Code = Code($code);)*
+        // A code stays in the registry whether or not what it speaks of is built.
+        $(#[doc = $title] #[cfg_attr(not(feature = "fetch"), allow(dead_code))] pub(crate) const $name: Code = Code($code);)*
 
         /// The codes of the loader, in order.
         pub const CODES: &[CodeInfo] = &[
