@@ -11,7 +11,7 @@ use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::progress::Shown;
-use crate::{ask, interrupt};
+use crate::{ask, commit, interrupt};
 
 /// Bring back a cluster of which too few managers run to elect a leader: the same nodes on their own volumes
 #[derive(Debug, Args)]
@@ -63,6 +63,7 @@ impl Recover {
         shown.finish();
         recovered?;
         writeln!(console.out(), "{} has a leader again; its replicas heal the rest", graph.cluster.name)?;
+        commit::say_who_acts(&operator, None, console)?;
         Ok(Exit::Fine)
     }
 }

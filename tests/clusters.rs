@@ -373,6 +373,9 @@ fn an_election_makes_nobody_absent_and_a_missing_replica_is_told() {
         "{alone:#}"
     );
     assert_eq!(cluster.run(&["status"]).status.code(), Some(1), "nobody would heal it");
+    cluster.ok(&["pause"]);
+    let resumed = cluster.run(&["resume"]);
+    assert!(resumed.status.success() && String::from_utf8_lossy(&resumed.stderr).contains("nobody acts"));
     // Nobody acts, so that what the election leaves unknown stays to be looked at.
     let leader = cluster.leader();
     cluster.ok(&["sim", "kill", "leader"]);
