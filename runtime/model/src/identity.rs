@@ -140,15 +140,17 @@ impl Token {
         ]))
     }
 
-    /// The token of making `address` again after `dead` without a committed write: whoever rescues,
-    /// however many do, arrives at the same token.
+    /// The token of making `address` again after `dead`, from `content`, without a committed write: whoever rescues or
+    /// recovers, however many do, arrives at the same token, and one who knows another revision at another one, for no
+    /// token ever stands for two requests. Between the two the member's address is the lock.
     #[must_use]
-    pub fn of_rescue(uid: &ClusterUid, address: &Address, dead: &MachineId) -> Self {
+    pub fn of_rescue(uid: &ClusterUid, address: &Address, dead: &MachineId, content: &ContentHash) -> Self {
         Self::new(digest(&[
             b"kit rescue",
             uid.as_str().as_bytes(),
             address.as_str().as_bytes(),
             dead.as_str().as_bytes(),
+            content.as_str().as_bytes(),
         ]))
     }
 }

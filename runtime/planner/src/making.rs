@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use kit_model::{Action, Address, GroupSpec, Machine, Operation, OperationKind, Reason, RevisionId, Role, Spec, Token};
+use kit_model::{
+    Action, Address, GroupSpec, Machine, MachineState, Operation, OperationKind, Reason, RevisionId, Role, Spec, Token,
+};
 
 use crate::bugs::{Bug, planted};
 use crate::plan::{Round, Subject};
@@ -267,8 +269,16 @@ impl<'s> Round<'s> {
         if self.frozen(address) {
             return;
         }
-        if machine.is_some() && !self.may_end(it) {
-            return;
+        if let Some(machine) = machine {
+            let left_ms = scene.memory.election_left(scene.now, scene.policy);
+            // That a running machine's node did not come is the Swarm's word, which an election makes void.
+            if machine.state == MachineState::Running && left_ms > 0 {
+                self.block(Some(address), Reason::AfterElection { left_ms });
+                return;
+            }
+            if !self.may_end(it) {
+                return;
+            }
         }
         let count = self.draft.fail(address, why);
         let rolled = operation.kind == OperationKind::Roll

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kit_model::{
-    Address, BootFinding, Call, ErrorClass, Generation, Head, Inventory, MachineId, MachineState, Node, NodeId,
-    NodeState, Now, Outcome, Policy, Role, Spec, SwarmView,
+    Address, Availability, BootFinding, Call, ErrorClass, Generation, Head, Inventory, MachineId, MachineState, Node,
+    NodeId, NodeState, Now, Outcome, Policy, Role, Spec, SwarmView,
 };
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,8 @@ pub struct Memory {
     began_ms: u64,
     /// Which node leads, and since when.
     leader: Option<(NodeId, u64)>,
+    /// When it last took in a look.
+    looked_ms: Option<u64>,
     /// Members that are whole, and since when: those of the group that leads, and those with an open operation
     /// or counted failures.
     whole: BTreeMap<Address, u64>,
@@ -34,6 +36,8 @@ pub struct Memory {
     joining: BTreeMap<Address, (MachineId, u64)>,
     /// Since when an operation of this generation is known.
     operations: BTreeMap<Address, (Generation, u64)>,
+    /// Nodes with an open operation that take no tasks any more, and since when that is seen.
+    draining: BTreeMap<Address, u64>,
     /// The last call for an address and when it may be repeated.
     attempts: BTreeMap<Address, Attempt>,
     /// Addresses whose creating call may still take effect.
@@ -80,6 +84,10 @@ pub(crate) enum Lack {
 /// provider takes to show it.
 const REPEAT_MS: u64 = 30_000;
 
+/// A pause between two looks in which an election may have passed unseen: a replica that stood still finds that it leads
+/// as before. A leader that is cut off says for 11 to 20 s that it leads, and no sooner leads again.
+const UNSEEN_MS: u64 = 20_000;
+
 impl Memory {
     /// A new memory, begun now.
     #[must_use]
@@ -103,6 +111,7 @@ impl Memory {
         *self = Self {
             began_ms: before.began_ms,
             leader: before.leader.clone(),
+            looked_ms: Some(now.boot_ms),
             findings: before.findings.clone(),
             throttled: before.throttled.filter(|(until_ms, _)| now.boot_ms < until_ms.saturating_add(REPEAT_MS)),
             refused: before.refused.clone(),
@@ -158,6 +167,10 @@ impl Memory {
                 _ => now.boot_ms,
             };
             self.operations.insert(address.clone(), (operation.generation, since));
+            if survey.sight(address).nodes().any(|node| node.availability == Availability::Drain) {
+                let since = before.draining.get(address).copied().unwrap_or(now.boot_ms);
+                self.draining.insert(address.clone(), since);
+            }
         }
         self.settle(&survey, head, now, policy);
     }
@@ -170,8 +183,9 @@ impl Memory {
     fn observe_leader(&mut self, swarm: &SwarmView, now: Now) {
         let leads = |node: &&Node| node.manager.is_some_and(|status| status.leader);
         let seen = swarm.nodes.iter().find(leads).map(|node| &node.id);
+        let unseen = self.looked_ms.is_some_and(|looked| now.since(looked) >= UNSEEN_MS);
         match (seen, &self.leader) {
-            (Some(seen), Some((known, _))) if seen == known => {}
+            (Some(seen), Some((known, _))) if seen == known && !unseen => {}
             (Some(seen), _) => self.leader = Some((seen.clone(), now.boot_ms)),
             (None, _) => self.leader = None,
         }
@@ -428,6 +442,12 @@ impl Memory {
 
     pub(crate) fn operation_for(&self, address: &Address, now: Now) -> u64 {
         self.operations.get(address).map_or(0, |(_, since)| now.since(*since))
+    }
+
+    /// How long the node of `address`, which has an open operation, has been seen to take no tasks any more. An operation
+    /// may be older than its drain: what was being made, or rolled, is retired under the same one.
+    pub(crate) fn draining_for(&self, address: &Address, now: Now) -> u64 {
+        self.draining.get(address).map_or(0, |since| now.since(*since))
     }
 
     pub(crate) fn finding(&self, address: &Address) -> Option<&BootFinding> {

@@ -131,7 +131,7 @@ fn seed_step(plan: &mut Plan, spec: &Spec, uid: &ClusterUid, inventory: &Invento
             (Token::of_generation(uid, &seed.address, Generation(0)), "the seed machine does not exist yet".to_owned())
         }
         Some(dead) => (
-            Token::of_rescue(uid, &seed.address, &dead.id),
+            Token::of_rescue(uid, &seed.address, &dead.id, &seed.content),
             format!("the seed machine {} is terminated and had not formed the Swarm", dead.id),
         ),
     };
@@ -190,9 +190,8 @@ fn recover_after(
                 (dead.id.clone(), dead.marks.generation, format!("{} is terminated and no manager runs", dead.id))
             }
             None if absent.contains(&member.address) => (
-                // No dead machine is listed any more: the volume stands for it, and what it is made from, for no
-                // token ever stands for two requests.
-                ended.cloned().unwrap_or_else(|| MachineId::new(format!("{} {}", volume.id, member.content))),
+                // No dead machine is listed any more: the volume stands for it.
+                ended.cloned().unwrap_or_else(|| MachineId::new(volume.id.to_string())),
                 volume.marks.generation,
                 "its machine is gone and no manager runs".to_owned(),
             ),
@@ -205,7 +204,7 @@ fn recover_after(
                 continue;
             }
         };
-        let token = Token::of_rescue(uid, &member.address, &dead);
+        let token = Token::of_rescue(uid, &member.address, &dead, &member.content);
         make(&mut plan, spec, uid, inventory, member, generation, token, why);
     }
     plan
@@ -297,8 +296,12 @@ impl<'a> Machines<'a> {
         self.dead
             .iter()
             .filter(|machine| {
-                let after = Token::of_rescue(&machine.marks.uid, &machine.marks.address, &machine.id);
-                !self.dead.iter().any(|other| other.marks.token == after)
+                let marks = &machine.marks;
+                let follows = |other: &Machine| {
+                    let after = Token::of_rescue(&marks.uid, &marks.address, &machine.id, &other.marks.content);
+                    other.marks.token == after
+                };
+                !self.dead.iter().any(|other| follows(other))
             })
             .max_by_key(|machine| (machine.marks.generation, &machine.id))
             .copied()

@@ -163,9 +163,19 @@ impl<'s> Round<'s> {
         let scene = self.scene;
         let address = &it.address;
         let drain_ms = if it.group.role == Role::Worker { it.group.drain_ms } else { DRAIN_MS };
-        let left_ms = drain_ms.saturating_sub(scene.memory.operation_for(address, scene.now));
+        let left_ms = drain_ms.saturating_sub(scene.memory.draining_for(address, scene.now));
         let busy = it.sight.nodes().find(|node| node.state == NodeState::Ready && node.running_tasks > 0);
-        let condemned = scene.head.operations.get(address).is_some_and(|operation| !operation.condemned.is_empty());
+        // The one that lives, and not the one in whose place it was made under the same operation.
+        let operation = scene.head.operations.get(address);
+        let condemned =
+            operation.is_some_and(|operation| live.iter().any(|machine| operation.condemned.contains(&machine.id)));
+        if let Some(node) = it.sight.nodes().find(|node| node.is_unknown())
+            && !condemned
+        {
+            // After an election nothing is known of it: its tasks may well run.
+            self.block(Some(address), Reason::NodeUnknown { node: node.id.clone() });
+            return;
+        }
         if let Some(node) = busy
             && left_ms > 0
             && !condemned

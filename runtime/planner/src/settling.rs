@@ -177,7 +177,7 @@ impl<'s> Round<'s> {
             && node.state == NodeState::Ready
             && !planted(Bug::DrainSkipped)
         {
-            let left_ms = it.group.drain_ms.saturating_sub(scene.memory.operation_for(address, scene.now));
+            let left_ms = it.group.drain_ms.saturating_sub(scene.memory.draining_for(address, scene.now));
             if node.availability != Availability::Drain {
                 let former = operation.availability.unwrap_or(node.availability);
                 if let Some(operation) = self.draft.operation(address, None)

@@ -269,8 +269,10 @@ fn make(scene: &RescueScene<'_>, address: &Address, volume: &Volume) -> Result<(
         let at = inventory.at.boot_ms;
         return Err(Reason::ConfirmingAbsence { seen_boot_ms: at, until_boot_ms: at });
     };
-    // What the member was made from, if a loaded revision still says it; else what the head says.
-    let former = specs.with_content(address, &dead.marks.content).unwrap_or(spec);
+    // What the member was made from, if a loaded revision still says it; else what the head says, as it does wherever
+    // both say the same: so does who recovers, and the requests are alike.
+    let as_head_says = spec.content_of(address) == Some(&dead.marks.content);
+    let former = specs.with_content(address, &dead.marks.content).filter(|_| !as_head_says).unwrap_or(spec);
     if let VolumeState::Held(holder) = &volume.state
         && !is_terminal(inventory, &holder.machine)
     {
@@ -288,7 +290,7 @@ fn make(scene: &RescueScene<'_>, address: &Address, volume: &Volume) -> Result<(
             return Err(Reason::IpHeldByMachine { machine: holder.id.clone() });
         }
     }
-    let token = Token::of_rescue(uid, address, &dead.id);
+    let token = Token::of_rescue(uid, address, &dead.id, &member.content);
     let ips = former.manager_ips();
     let request = render(uid, former, group, Some(member), address, dead.marks.generation, token, &ips);
     // Its volume bears the mark: there is a Swarm to come back to, and none to begin.
@@ -309,8 +311,8 @@ pub(super) fn last_dead<'a>(uid: &ClusterUid, inventory: &'a Inventory, address:
         .machines_of(address)
         .filter(dead)
         .filter(|machine| {
-            let next = Token::of_rescue(uid, address, &machine.id);
-            !inventory.machines_of(address).any(|other| other.marks.token == next)
+            let next = |other: &Machine| Token::of_rescue(uid, address, &machine.id, &other.marks.content);
+            !inventory.machines_of(address).any(|other| other.marks.token == next(other))
         })
         .max_by(|one, other| one.id.cmp(&other.id))
 }

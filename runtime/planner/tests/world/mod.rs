@@ -18,6 +18,9 @@ use kit_planner::{Memory, Specs, machine_request, plan};
 
 pub const UID: &str = "uid";
 
+/// How often a world is looked at between the times that are told, in seconds: as an idle replica does, or rarer.
+const LOOK_EVERY_S: usize = 10;
+
 pub struct World {
     pub specs: BTreeMap<String, Arc<Spec>>,
     pub inventory: Inventory,
@@ -341,11 +344,16 @@ impl World {
         inventory.machines.sort_by(|one, other| one.id.cmp(&other.id));
         let spec = &self.specs[self.head.revision.as_str()];
         let mut now = Now::default();
+        let mut next = self.looks.first().copied().unwrap_or(0);
         for look in &self.looks {
-            now = at(*look);
-            inventory.at = now;
-            memory.hear_boots(&self.findings);
-            memory.observe(spec, &inventory, &self.swarm, &self.head, now, &self.policy);
+            // A replica looks again and again between the times that are told: one that does not has stood still.
+            for seconds in (next..*look).step_by(LOOK_EVERY_S).chain([*look]) {
+                now = at(seconds);
+                inventory.at = now;
+                memory.hear_boots(&self.findings);
+                memory.observe(spec, &inventory, &self.swarm, &self.head, now, &self.policy);
+            }
+            next = *look;
         }
         (memory, inventory, now)
     }

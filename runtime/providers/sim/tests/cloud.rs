@@ -298,7 +298,7 @@ fn a_token_of_a_rescue_is_the_same_for_every_rescuer() {
     world.hurt(Hurt::Kill(member(2)));
     world.pass(10_000);
     let mut request = world.request(2, 2, false);
-    request.token = Token::of_rescue(&world.uid, &member(2), &dead);
+    request.token = Token::of_rescue(&world.uid, &member(2), &dead, &request.content);
     for _ in 0..2 {
         assert_eq!(world.call("", Action::CreateMachine(request.clone().into())), Outcome::Done);
     }
