@@ -45,6 +45,9 @@ pub(crate) enum Command {
     /// Lay files out in the one way that Kit has
     Fmt(crate::fmt::Fmt),
 
+    /// Run the tests that stand in files
+    Test(crate::test::Test),
+
     /// Print the graph of a file as JSON
     Compile(crate::compile::Compile),
 
@@ -99,7 +102,7 @@ pub(crate) enum Command {
 
 /// The verbs as the help shows them. A test holds that none is missing.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Write a file", &["check", "fmt", "compile", "graph", "explain"]),
+    ("Write a file", &["check", "fmt", "test", "compile", "graph", "explain"]),
     ("Run a cluster", &["plan", "apply", "commit", "rollback", "pause", "resume", "recover", "destroy"]),
     ("Look at a cluster", &["status", "history", "events"]),
     ("Try it without a cloud", &["simulate", "sim"]),

@@ -39,6 +39,7 @@ mod rollback;
 mod sim;
 mod simulate;
 mod status;
+mod test;
 mod timeline;
 
 use command_line::{Command, CommandLine};
@@ -85,6 +86,7 @@ fn run(arguments: CommandLine, console: &mut Console) -> Result<Exit, Failure> {
         Command::Events(verb) => verb.run(console),
         Command::Sim(verb) => verb.run(console),
         Command::Simulate(verb) => verb.run(console),
+        Command::Test(verb) => verb.run(console),
         Command::Explain(verb) => verb.run(console),
         Command::Completions(verb) => verb.run(console),
     }

@@ -76,6 +76,8 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) params: &'a BTreeMap<u32, GivenParam>,
     /// Answered lookups by key; none while none may be used.
     pub(crate) answers: Option<&'a BTreeMap<String, kit_graph::Value>>,
+    /// Parameters that a test gives, by the index of their definition.
+    pub(crate) given_by_test: BTreeMap<u32, ExprId>,
     /// The lookups that the program makes, by key.
     pub(crate) lookups: IndexMap<String, PendingLookup>,
     pub(crate) slots: Vec<Vec<Slot>>,
@@ -120,6 +122,7 @@ impl<'a> Evaluator<'a> {
             mode,
             params,
             answers,
+            given_by_test: BTreeMap::new(),
             lookups: IndexMap::new(),
             slots,
             groups: IndexMap::default(),
@@ -220,6 +223,9 @@ impl<'a> Evaluator<'a> {
             DefKind::Param { ty, default, refinement } => {
                 if let Some(index) = program.instance_index(def.module) {
                     return self.instance_param(index, def);
+                }
+                if let Some(given) = self.given_by_test.get(&def.index).copied().filter(|_| def.module == 0) {
+                    return self.param_of_test(def, given);
                 }
                 if let Some(given) = self.params.get(&def.index).filter(|_| def.module == 0) {
                     let blame =
