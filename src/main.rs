@@ -26,6 +26,7 @@ mod graph;
 mod history;
 mod interrupt;
 mod json_diagnostics;
+mod junit;
 mod last_resort;
 mod lookups;
 mod pause;

@@ -10,8 +10,9 @@ use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::findings::Findings;
+use crate::junit::{self, Case, Suite};
 use crate::printable::printable;
-use crate::{check, codes, files, lookups};
+use crate::{check, codes, files, lookups, render};
 
 /// Run the tests that stand in files
 #[derive(Debug, Args)]
@@ -38,6 +39,10 @@ pub(crate) struct Test {
     /// Run only the tests whose names have this text in them
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
+
+    /// Write the outcomes as JUnit XML too, whole or not at all
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
 }
 
 /// What all files came to.
@@ -48,6 +53,7 @@ struct Tally {
     declared: usize,
     /// Files that are wrong whatever a test gives them.
     wrong_files: usize,
+    suites: Vec<Suite>,
 }
 
 impl Test {
@@ -56,6 +62,9 @@ impl Test {
         let mut tally = Tally::default();
         for path in &self.files {
             self.one(path, &mut tally, console)?;
+        }
+        if let Some(path) = &self.junit {
+            files::write_atomically(path, junit::document(&tally.suites).as_bytes())?;
         }
         if tally.wrong_files == 0 && tally.passed + tally.failed == 0 {
             return Err(self.nothing_to_run(&tally));
@@ -93,12 +102,17 @@ impl Test {
             outcomes = run.outcomes;
         }
         tally.wrong_files += usize::from(findings.has_errors());
+        let mut suite = Suite { file: files::shown(path), error: None, cases: Vec::new() };
         if !findings.diagnostics.is_empty() {
-            check::show(&findings, console);
+            show(&findings, console);
+        }
+        if findings.has_errors() {
+            suite.error = Some(drawn(&findings));
         }
         for outcome in outcomes {
-            tell(path, outcome, &mut findings, tally, console)?;
+            suite.cases.push(tell(path, outcome, &mut findings, tally, console)?);
         }
+        tally.suites.push(suite);
         Ok(())
     }
 
@@ -126,7 +140,7 @@ fn tell(
     findings: &mut Findings,
     tally: &mut Tally,
     console: &mut Console,
-) -> Result<(), Failure> {
+) -> Result<Case, Failure> {
     let passed = outcome.passed();
     *(if passed { &mut tally.passed } else { &mut tally.failed }) += 1;
     let verdict = if passed { "ok     " } else { "FAILED " };
@@ -135,8 +149,21 @@ fn tell(
     findings.diagnostics = outcome.findings.diagnostics;
     findings.omitted = outcome.findings.omitted;
     if !findings.diagnostics.is_empty() {
-        check::show(findings, console);
-        let _ = writeln!(console.err());
+        show(findings, console);
     }
-    Ok(())
+    Ok(Case { name, failure: (!passed).then(|| drawn(findings)) })
+}
+
+fn show(findings: &Findings, console: &mut Console) {
+    check::show(findings, console);
+    // A reader of standard error who went away changes nothing in the outcome.
+    let _ = writeln!(console.err());
+}
+
+/// Findings as they are drawn for a person, without colours.
+fn drawn(findings: &Findings) -> String {
+    let mut bytes = Vec::new();
+    // Writing to memory does not fail.
+    let _ = render::render(findings, false, &mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -78,6 +78,8 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) answers: Option<&'a BTreeMap<String, kit_graph::Value>>,
     /// Parameters that a test gives, by the index of their definition.
     pub(crate) given_by_test: BTreeMap<u32, ExprId>,
+    /// A test is run: secrets that are not given have stand-ins.
+    pub(crate) in_test: bool,
     /// The lookups that the program makes, by key.
     pub(crate) lookups: IndexMap<String, PendingLookup>,
     pub(crate) slots: Vec<Vec<Slot>>,
@@ -123,6 +125,7 @@ impl<'a> Evaluator<'a> {
             params,
             answers,
             given_by_test: BTreeMap::new(),
+            in_test: false,
             lookups: IndexMap::new(),
             slots,
             groups: IndexMap::default(),
@@ -238,7 +241,8 @@ impl<'a> Evaluator<'a> {
                     if default.is_none() && self.mode == Mode::Check {
                         return Value::new(Data::Awaited(Awaited::Param(def)), Self::def_origin(def));
                     }
-                    if default.is_some() {
+                    // Nothing is worked out from what a secret is, so a test needs none to be like any other run.
+                    if default.is_some() || (self.in_test && def.module == 0) {
                         return Value::new(
                             Data::Opaque(Rc::new(crate::value::Opaque::Secret(name))),
                             Self::def_origin(def),

@@ -38,6 +38,10 @@ impl Checker<'_> {
         if let Some(Binding::Def(index)) = inside.by_name.get(&name)
             && let DefKind::Param { ty, .. } = &program.def(DefRef { module, index: *index }).kind
         {
+            if let Ty::Secret(_) = program.strip(ty) {
+                self.secret_given(module, name, span);
+                return;
+            }
             self.check(module, value, ty, Place::Param(name));
             return;
         }
@@ -54,5 +58,15 @@ impl Checker<'_> {
             Diagnostic::error(codes::PARAM_UNKNOWN, at, format!("the file has no parameter `{text}`")).with_help(help)
         });
         let _: Ty = self.infer(module, value);
+    }
+
+    /// A secret would stand in the file, in clear.
+    fn secret_given(&mut self, module: u16, name: Name, span: TextSpan) {
+        let at = self.program.span(module, span);
+        let text = self.program.names.text(name);
+        self.report.push(|_| {
+            Diagnostic::error(codes::MISMATCH, at, format!("a test does not give the secret `{text}`"))
+                .with_help("leave it out: each test has a stand-in for it, as nothing can be worked out from a secret")
+        });
     }
 }

@@ -12,6 +12,7 @@ impl<'a> Evaluator<'a> {
     /// Works out all that a file declares, as a test of it gives its parameters, and the test.
     pub(crate) fn expand_with(&mut self, test: Option<&'a TestDecl>) -> Expanded {
         let Some(test) = test else { return self.expand() };
+        self.in_test = true;
         let by_name = &self.program.module(0).by_name;
         self.given_by_test = given_fields(test)
             .filter_map(|(name, _, value)| match by_name.get(&name) {

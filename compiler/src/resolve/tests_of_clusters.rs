@@ -41,7 +41,9 @@ impl Resolver<'_> {
             return None;
         };
         if text.trim().is_empty() {
-            self.error(codes::TEST_NAME, span, || "the name of a test says what must hold; this one is empty".to_owned());
+            self.error(codes::TEST_NAME, span, || {
+                "the name of a test says what must hold; this one is empty".to_owned()
+            });
             return None;
         }
         if let Some(first) = others.iter().find(|other| *other.name == *text) {
@@ -102,8 +104,14 @@ impl Resolver<'_> {
                 let at = field.value().map_or(span, |value| Self::text_span(&value));
                 let at = self.span(at);
                 self.report.push(|_| {
-                    Diagnostic::error(codes::MISMATCH, at, format!("`{FAILS_WITH}` is a text without `${{…}}`, and not empty"))
-                        .with_help("write the code of the error that must come, such as \"KIT5004\", or a part of its message")
+                    Diagnostic::error(
+                        codes::MISMATCH,
+                        at,
+                        format!("`{FAILS_WITH}` is a text without `${{…}}`, and not empty"),
+                    )
+                    .with_help(
+                        "write the code of the error that must come, such as \"KIT5004\", or a part of its message",
+                    )
                 });
             }
         }
@@ -111,7 +119,9 @@ impl Resolver<'_> {
 }
 
 /// The parameters that a test gives, each with its name and its place.
-pub(crate) fn given_fields(test: &TestDecl) -> impl Iterator<Item = (crate::names::Name, TextSpan, crate::hir::ExprId)> {
+pub(crate) fn given_fields(
+    test: &TestDecl,
+) -> impl Iterator<Item = (crate::names::Name, TextSpan, crate::hir::ExprId)> {
     test.given.iter().filter_map(|item| match item {
         Item::Field { name, span, value } => Some((*name, *span, *value)),
         _ => None,
