@@ -8,7 +8,7 @@ use clap::Args;
 use kit_graph::{Graph, parse_duration_ms};
 use kit_lang::Code;
 use kit_model::Address;
-use kit_runtime::{DryRun, EventRecord, EventSink, Hosted, Operator, ReplicaEnd, Revision};
+use kit_runtime::{DryRun, EventRecord, EventSink, Hosted, Operator, Progress as _, ReplicaEnd, Revision};
 
 use crate::check::Format;
 use crate::cluster::{Place, block_on, short};
@@ -17,7 +17,7 @@ use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::progress::Shown;
-use crate::{ask, event_text, interrupt, plan, status};
+use crate::{ask, commit, event_text, interrupt, plan, status, watch_end};
 
 /// Make a cluster what its file says, and follow until it is
 #[derive(Debug, Args)]
@@ -40,6 +40,10 @@ pub(crate) struct Apply {
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
+
+    /// Let the only manager be made anew, though the Swarm has no leader meanwhile
+    #[arg(long)]
+    allow_outage: bool,
 
     /// Go on for good: repair what breaks
     #[arg(long)]
@@ -69,8 +73,12 @@ fn duration(text: &str) -> Result<Duration, String> {
 impl Apply {
     /// Applies.
     pub(crate) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
-        let graph = self.input.graph(console)?;
+        let graph = self.input.served_graph(console)?;
         let revision = Revision::of(&graph)?;
+        if let Some(pace) = self.pace {
+            // Before anybody is asked anything.
+            self.place.check_pace(&graph, pace)?;
+        }
         match &self.replica {
             Some(member) => self.be_replica(&graph, &revision, member),
             None => self.converge(&graph, &revision, console),
@@ -107,6 +115,11 @@ impl Apply {
                     hosted.stop().await;
                     Ok(Exit::Fine)
                 }
+                over = watch_end::until_over(&operator, &revision.spec) => {
+                    hosted.stop().await;
+                    watch_end::say(&operator, &over);
+                    Ok(Exit::Fine)
+                }
                 end = hosted.ended() => match end {
                     Some(Ok((member, ReplicaEnd::RunsElsewhere))) => Err(runs_elsewhere(&member)),
                     Some(Err(error)) => Err(error.into()),
@@ -128,15 +141,14 @@ impl Apply {
                 plan::write(&planned, console)?;
                 console.flush()?;
             }
-            if let Some(refused) = &planned.refused {
-                return Err(Failure::new(
-                    kit_runtime::code_of(&refused.code).map_or(Code("KIT8007"), Code),
-                    refused.why.clone(),
-                ));
-            }
+            plan::refused(&planned)?;
             let changes = !planned.is_empty() || planned.base.as_ref() != Some(&revision.spec.revision);
             if changes {
-                ask::confirm(console, "Apply this?", self.yes)?;
+                let question = match &planned.paused {
+                    Some(_) => "Commit this, though the cluster is paused and nothing acts until `kitc resume`?",
+                    None => "Apply this?",
+                };
+                ask::confirm(console, question, self.yes)?;
             }
             // Only now: what was not wanted leaves nothing behind.
             let operator = self.operator(graph)?;
@@ -154,6 +166,13 @@ impl Apply {
                     // What was shown was planned against the base; what moved since is refused.
                     let base = planned.base.clone().unwrap_or(head.value.revision);
                     operator.commit(&base, revision).await?;
+                    let (new, base) = (short(&revision.spec.revision), short(&base));
+                    shown.step(&format!("committed revision {new} over {base}"));
+                } else {
+                    operator.remember(&head, Some(&revision.bytes)).await;
+                }
+                if self.allow_outage {
+                    operator.carry_out_outage(&revision.spec, self.timeout, &*shown).await?;
                 }
                 operator.follow(&revision.spec, self.timeout, &*shown).await
             };
@@ -172,9 +191,18 @@ impl Apply {
             }
             self.summarize(&operator, revision, begun.elapsed(), console).await?;
             if self.watch {
-                self.watch_on(&mut hosted).await?;
+                let ended = tokio::select! {
+                    ended = self.watch_on(&mut hosted) => ended,
+                    over = watch_end::until_over(&operator, &revision.spec) => {
+                        watch_end::say(&operator, &over);
+                        Ok(())
+                    }
+                };
+                hosted.stop().await;
+                return ended.map(|()| Exit::Fine);
             }
             hosted.stop().await;
+            self.say_who_goes_on(&operator, revision, console).await?;
             Ok(Exit::Fine)
         })
     }
@@ -205,6 +233,23 @@ impl Apply {
             }
         }
         console.flush()
+    }
+
+    /// Says that nobody repairs the cluster from now on, if no other process does.
+    async fn say_who_goes_on(
+        &self,
+        operator: &Operator,
+        revision: &Revision,
+        console: &mut Console,
+    ) -> Result<(), Failure> {
+        let report = operator.report(Some(&revision.spec)).await?;
+        let others = report.replicas.iter().any(|replica| replica.runs && replica.process != std::process::id());
+        if !others {
+            // Nobody is left to tell if standard error fails too.
+            let _ =
+                writeln!(console.err(), "warning: {}", commit::nobody_acts("this process ends, and no other looks"));
+        }
+        Ok(())
     }
 
     async fn watch_on(&self, hosted: &mut Hosted) -> Result<(), Failure> {

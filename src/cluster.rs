@@ -10,7 +10,7 @@ use kit_runtime::{Operator, OperatorError, Revision, SimulatedSite};
 use crate::codes;
 use crate::compile::Input;
 use crate::console::Console;
-use crate::failure::Failure;
+use crate::failure::{CodedFailure, Failure};
 use crate::given::Given;
 
 /// Where the cluster stands.
@@ -81,6 +81,11 @@ impl Place {
         Ok(kit_runtime::find(self.cluster.as_deref(), &self.state_dir)?)
     }
 
+    /// Refuses a pace that a simulated cloud which is there does not go at.
+    pub(crate) fn check_pace(&self, graph: &Graph, pace: u32) -> Result<(), Failure> {
+        Ok(kit_runtime::check_pace(graph, &self.state_dir, pace)?)
+    }
+
     /// Sets how fast a simulated cloud goes that is not there yet.
     pub(crate) fn set_pace(&self, graph: &Graph, pace: u32) -> Result<(), Failure> {
         Ok(kit_runtime::set_pace(graph, &self.state_dir, pace)?)
@@ -92,7 +97,7 @@ impl AnyCluster {
     pub(crate) fn open(self, console: &mut Console) -> Result<(Operator, Option<Revision>), Failure> {
         match self.file {
             Some(file) => {
-                let graph = Input::new(file, self.given).graph(console)?;
+                let graph = Input::new(file, self.given).served_graph(console)?;
                 Ok((self.place.existing(&graph)?, Some(Revision::of(&graph)?)))
             }
             None => Ok((self.place.operator()?, None)),
@@ -102,7 +107,9 @@ impl AnyCluster {
 
 impl From<OperatorError> for Failure {
     fn from(error: OperatorError) -> Failure {
-        let failure = Failure::new(Code(error.code), error.message);
+        let mut coded = CodedFailure::new(Code(error.code), error.message);
+        coded.causes = error.causes;
+        let failure = Failure::Coded(coded);
         match error.help {
             Some(help) => failure.with_help(help),
             None => failure,

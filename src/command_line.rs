@@ -48,6 +48,9 @@ pub(crate) enum Command {
     /// Run the tests that stand in files
     Test(crate::test::Test),
 
+    /// Fetch the modules that a file uses by their addresses, and pin them
+    Lock(crate::lock::Lock),
+
     /// Print the graph of a file as JSON
     Compile(crate::compile::Compile),
 
@@ -72,7 +75,7 @@ pub(crate) enum Command {
     /// Go on after a pause, or try again what was frozen
     Resume(crate::resume::Resume),
 
-    /// Bring back a cluster of which no manager runs
+    /// Bring back a cluster of which too few managers run to elect a leader
     Recover(crate::recover::Recover),
 
     /// End a cluster: its machines and resources, and the volumes that are named
@@ -102,7 +105,7 @@ pub(crate) enum Command {
 
 /// The verbs as the help shows them. A test holds that none is missing.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Write a file", &["check", "fmt", "test", "compile", "graph", "explain"]),
+    ("Write a file", &["check", "fmt", "test", "lock", "compile", "graph", "explain"]),
     ("Run a cluster", &["plan", "apply", "commit", "rollback", "pause", "resume", "recover", "destroy"]),
     ("Look at a cluster", &["status", "history", "events"]),
     ("Try it without a cloud", &["simulate", "sim"]),

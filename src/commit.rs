@@ -5,13 +5,14 @@ use std::io::Write as _;
 use clap::Args;
 use kit_lang::Code;
 use kit_model::RevisionId;
-use kit_runtime::Revision;
+use kit_runtime::{Operator, Revision};
 
 use crate::cluster::{Place, block_on, short};
 use crate::compile::Input;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::printable::printable;
 use crate::{ask, plan};
 
 /// Change what a running cluster is to be, and let its leader do it
@@ -38,7 +39,7 @@ pub(crate) struct Commit {
 impl Commit {
     /// Commits.
     pub(crate) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
-        let graph = self.input.graph(console)?;
+        let graph = self.input.served_graph(console)?;
         let revision = Revision::of(&graph)?;
         let operator = self.place.existing(&graph)?;
         let planned = block_on(async { Ok(operator.dry_run(&revision).await?) })?;
@@ -47,10 +48,7 @@ impl Commit {
         if let Some(wanted) = &self.base {
             self.same(wanted, &base)?;
         }
-        if let Some(refused) = planned.refused {
-            let code = kit_runtime::code_of(&refused.code).unwrap_or(kit_runtime::codes::CHANGE_REFUSED);
-            return Err(Failure::new(Code(code), refused.why));
-        }
+        plan::refused(&planned)?;
         if base == revision.spec.revision {
             writeln!(console.out(), "revision {} is committed already", short(&base))?;
             return Ok(Exit::Fine);
@@ -58,6 +56,7 @@ impl Commit {
         ask::confirm(console, "Commit this?", self.yes)?;
         let changed = block_on(async { Ok(operator.commit(&base, &revision).await?) })?;
         writeln!(console.out(), "committed revision {} over {}", short(&changed.now.value.revision), short(&base))?;
+        say_who_acts(&operator, planned.paused.as_deref(), console)?;
         Ok(Exit::Fine)
     }
 
@@ -72,4 +71,25 @@ impl Commit {
         )
         .with_help("look at `kitc history`, then plan and commit again"))
     }
+}
+
+/// Says on standard error why what was committed is not done now, if nobody does it: the cluster is paused, or no replica
+/// runs.
+pub(crate) fn say_who_acts(operator: &Operator, paused: Option<&str>, console: &mut Console) -> Result<(), Failure> {
+    let report = block_on(async { Ok(operator.report(None).await?) })?;
+    let mut lines = Vec::new();
+    if let Some(why) = paused {
+        lines.push(format!("the cluster is paused ({}): nothing acts until `kitc resume`", printable(why)));
+    }
+    lines.extend(report.nobody_acts.as_deref().map(nobody_acts));
+    for line in lines {
+        // Nobody is left to tell if standard error fails too.
+        let _ = writeln!(console.err(), "warning: {line}");
+    }
+    Ok(())
+}
+
+/// What is said where nobody acts.
+pub(crate) fn nobody_acts(why: &str) -> String {
+    format!("nobody acts: {}; run `kitc apply FILE --watch` (--as MEMBER beside each manager)", printable(why))
 }

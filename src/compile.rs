@@ -1,12 +1,13 @@
 //! `kitc compile`: from a file to the graph that the runtime eats.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use kit_compiler::{Lookup, MAX_LOOKUP_ROUNDS, Step};
 use kit_graph::{Graph, Value};
 use kit_lang::Diagnostic;
+use kit_lang::ast::{AstNode as _, Decl};
 
 use crate::console::Console;
 use crate::exit::Exit;
@@ -38,6 +39,66 @@ impl Input {
     /// The graph of the file. What is wrong with it, or with what it is given, is shown.
     pub(crate) fn graph(&self, console: &mut Console) -> Result<Graph, Failure> {
         self.graph_answered_by(lookups::answer, console)
+    }
+
+    /// The graph of a cluster that is to be run or looked at here. A provider that this kitc does not serve is refused
+    /// before anything is asked for: neither parameters nor answers would help.
+    pub(crate) fn served_graph(&self, console: &mut Console) -> Result<Graph, Failure> {
+        // Standard input can be read once.
+        if self.file != Path::new(files::STANDARD_INPUT)
+            && let Some(provider) = self.provider()
+        {
+            kit_runtime::serve(&provider)?;
+        }
+        self.graph(console)
+    }
+
+    /// The parameter or `let` of this name in the file.
+    pub(crate) fn declaration(&self, name: &str) -> Option<Declared> {
+        if self.file == Path::new(files::STANDARD_INPUT) {
+            return None;
+        }
+        let mut sources = kit_compiler::Sources::default();
+        let (root, _) = files::load(&self.file, &mut sources);
+        let source = sources.get(root)?;
+        let parse = kit_lang::parse(&source.text);
+        let (span, is_param) = parse.file().declarations().find_map(|one| match one {
+            Decl::Param(param) if param.name()?.text() == name => Some((param.span(root), true)),
+            Decl::Let(value) if value.name()?.text() == name => Some((value.span(root), false)),
+            _ => None,
+        })?;
+        let text = source.text.get(span.start as usize..span.end as usize)?;
+        let (first, last) = (source.position(span.start), source.position(span.end));
+        Some(Declared {
+            name: name.to_owned(),
+            is_param,
+            file: source.name.clone(),
+            text: text.lines().next().unwrap_or_default().to_owned(),
+            line: first.line,
+            last_line: last.line,
+            column: first.column,
+        })
+    }
+
+    /// The provider that the file names, where it names one of the standard library as it is.
+    fn provider(&self) -> Option<String> {
+        let mut sources = kit_compiler::Sources::default();
+        let (root, unreadable) = files::load(&self.file, &mut sources);
+        if unreadable.is_some() {
+            return None;
+        }
+        let parse = kit_lang::parse(&sources.get(root)?.text);
+        let cluster = parse.file().declarations().find_map(|one| match one {
+            Decl::Cluster(cluster) => cluster.block(),
+            _ => None,
+        })?;
+        let named = |field: &kit_lang::ast::Field| {
+            field.key().and_then(|key| key.plain_text()).is_some_and(|key| key == "provider")
+        };
+        let value = cluster.fields().find(named)?.value()?.syntax().text().to_string();
+        let kind = value.split('{').next()?.trim().to_owned();
+        let module = kind.strip_suffix(".Provider")?;
+        kit_stdlib::module(&format!("std/{module}")).map(|_| kind)
     }
 
     /// The graph of the file for a rehearsal: what no provider answers here gets a stand-in.
@@ -89,6 +150,25 @@ impl Input {
         }
         None
     }
+}
+
+/// Where a parameter or a `let` stands.
+#[derive(Debug)]
+pub(crate) struct Declared {
+    /// Its name.
+    pub(crate) name: String,
+    /// It is a parameter.
+    pub(crate) is_param: bool,
+    /// The file.
+    pub(crate) file: String,
+    /// Its first line.
+    pub(crate) text: String,
+    /// The number of that, from 1.
+    pub(crate) line: u32,
+    /// The number of its last line.
+    pub(crate) last_line: u32,
+    /// The column of its first character, from 1.
+    pub(crate) column: u32,
 }
 
 /// Print the graph of a file as JSON

@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, IsTerminal, Stderr, Stdout, Write};
 use clap::ValueEnum;
 
 use crate::failure::Failure;
+use crate::printable::printable;
 
 /// Output is gathered in pieces of this size, so that a graph of megabytes is written in few calls.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -81,6 +82,9 @@ impl Console {
         let (bold, red, cyan, plain) =
             if self.color_err { ("\x1b[1m", "\x1b[31m", "\x1b[36m", "\x1b[0m") } else { ("", "", "", "") };
         let mut text = format!("{bold}{red}error{plain}{bold}[{}]{plain}: {}\n", failure.code, failure.message);
+        for cause in &failure.causes {
+            text.push_str(&format!("  {}\n", printable(cause)));
+        }
         if let Some(help) = &failure.help {
             text.push_str(&format!("  {cyan}help:{plain} {help}\n"));
         }

@@ -23,6 +23,8 @@ pub(crate) struct CodedFailure {
     pub(crate) code: Code,
     /// The cause in the user's words.
     pub(crate) message: String,
+    /// What that came from, one thing each.
+    pub(crate) causes: Vec<String>,
     /// What to do.
     pub(crate) help: Option<String>,
     /// What the process ends with.
@@ -32,7 +34,7 @@ pub(crate) struct CodedFailure {
 impl CodedFailure {
     /// The input or the cluster has a problem.
     pub(crate) fn new(code: Code, message: impl Into<String>) -> CodedFailure {
-        CodedFailure { code, message: message.into(), help: None, exit: Exit::Problem }
+        CodedFailure { code, message: message.into(), causes: Vec::new(), help: None, exit: Exit::Problem }
     }
 
     /// Adds a suggestion.

@@ -46,7 +46,8 @@ pub(crate) fn load_program(path: &Path, findings: &mut Findings) -> Option<Sourc
         return None;
     }
     let place = Some(path).filter(|path| *path != Path::new(STANDARD_INPUT));
-    let found = kit_loader::load(&mut findings.sources, root, place, &kit_loader::Disk);
+    let found =
+        kit_loader::load(&mut findings.sources, root, place, &kit_loader::Disk, &mut kit_loader::Locked::beside(place));
     findings.diagnostics.extend(found.diagnostics);
     findings.omitted += found.omitted;
     Some(root)

@@ -28,6 +28,7 @@ mod interrupt;
 mod json_diagnostics;
 mod junit;
 mod last_resort;
+mod lock;
 mod lookups;
 mod pause;
 mod plan;
@@ -42,6 +43,7 @@ mod simulate;
 mod status;
 mod test;
 mod timeline;
+mod watch_end;
 
 use command_line::{Command, CommandLine};
 use console::Console;
@@ -72,6 +74,7 @@ fn run(arguments: CommandLine, console: &mut Console) -> Result<Exit, Failure> {
     match arguments.command {
         Command::Check(verb) => verb.run(console),
         Command::Fmt(verb) => verb.run(console),
+        Command::Lock(verb) => verb.run(console),
         Command::Compile(verb) => verb.run(console),
         Command::Graph(verb) => verb.run(console),
         Command::Plan(verb) => verb.run(console),

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use clap::Args;
+use kit_lang::Code;
 use kit_runtime::{ChangeKind, DryRun, Revision};
 
 use crate::check::Format;
@@ -38,7 +39,7 @@ pub(crate) struct Plan {
 impl Plan {
     /// Prints the plan.
     pub(crate) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
-        let graph = self.input.graph(console)?;
+        let graph = self.input.served_graph(console)?;
         let revision = Revision::of(&graph)?;
         let plan = match self.place.of_graph(&graph)? {
             Some(operator) => block_on(async { Ok(operator.dry_run(&revision).await?) })?,
@@ -88,6 +89,20 @@ pub(crate) fn write(plan: &DryRun, console: &mut Console) -> Result<(), Failure>
         writeln!(out, "refused [{}]: {}", refused.code, printable(&refused.why))?;
         return Ok(());
     }
+    if let Some(why) = &plan.paused {
+        writeln!(out, "PAUSED: {}; what follows is done only after `kitc resume`", printable(why))?;
+    }
+    if !plan.values.is_empty() {
+        writeln!(out, "values that change:")?;
+        for value in plan.values.iter().take(MAX_LINES) {
+            write!(out, "  {:<16} {} -> {}", printable(&value.address), json(&value.before), json(&value.after))?;
+            match &value.not_given {
+                Some(name) => writeln!(out, " (the parameter {} was given before and is not now)", printable(name))?,
+                None => writeln!(out)?,
+            }
+        }
+        more(out, plan.values.len())?;
+    }
     if plan.is_empty() && plan.blocked.is_empty() {
         if plan.base.as_ref() != Some(&plan.revision) {
             writeln!(out, "no machine changes; the new revision would be committed")?;
@@ -97,14 +112,19 @@ pub(crate) fn write(plan: &DryRun, console: &mut Console) -> Result<(), Failure>
         return Ok(());
     }
     let mut counts = [0usize; 4];
+    let mut under_way = 0;
     for change in &plan.changes {
-        counts[change.change as usize] += 1;
+        match change.under_way {
+            true => under_way += 1,
+            false => counts[change.change as usize] += 1,
+        }
     }
-    writeln!(
-        out,
-        "{} to create, {} to repair, {} to replace, {} to remove",
-        counts[0], counts[1], counts[2], counts[3]
-    )?;
+    let [create, repair, replace, remove] = counts;
+    write!(out, "{create} to create, {repair} to repair, {replace} to replace, {remove} to remove")?;
+    match under_way {
+        0 => writeln!(out)?,
+        count => writeln!(out, "; {count} under way already")?,
+    }
     for change in plan.changes.iter().take(MAX_LINES) {
         let (sign, paint) = match change.change {
             ChangeKind::Create => ('+', "\x1b[32m"),
@@ -113,7 +133,9 @@ pub(crate) fn write(plan: &DryRun, console: &mut Console) -> Result<(), Failure>
             ChangeKind::Remove => ('-', "\x1b[31m"),
         };
         let (paint, plain) = if color { (paint, "\x1b[0m") } else { ("", "") };
-        writeln!(out, "  {paint}{sign} {:<16}{plain} {}", printable(change.address.as_str()), printable(&change.why))?;
+        let already = if change.under_way { " (under way already)" } else { "" };
+        let address = change.address.as_str();
+        writeln!(out, "  {paint}{sign} {:<16}{plain} {}{already}", printable(address), printable(&change.why))?;
     }
     more(out, plan.changes.len())?;
     if !plan.steps.is_empty() {
@@ -140,6 +162,23 @@ pub(crate) fn write(plan: &DryRun, console: &mut Console) -> Result<(), Failure>
         )?;
     }
     Ok(())
+}
+
+/// Fails where the planned change would be refused.
+pub(crate) fn refused(plan: &DryRun) -> Result<(), Failure> {
+    match &plan.refused {
+        None => Ok(()),
+        Some(refused) => {
+            let code = kit_runtime::code_of(&refused.code).unwrap_or(kit_runtime::codes::CHANGE_REFUSED);
+            Err(Failure::new(Code(code), refused.why.clone()))
+        }
+    }
+}
+
+/// A value as JSON; `nothing` where there is none.
+fn json(value: &Option<kit_graph::Value>) -> String {
+    let text = value.as_ref().map(|value| serde_json::to_string(value).unwrap_or_default());
+    printable(&text.unwrap_or_else(|| "nothing".to_owned())).into_owned()
 }
 
 fn more(out: &mut impl std::io::Write, count: usize) -> Result<(), Failure> {

@@ -1,7 +1,7 @@
 //! How long work goes on: a line that changes on a terminal, lines for a log elsewhere.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -14,6 +14,8 @@ use crate::printable::printable;
 pub(crate) struct Shown {
     bar: Option<ProgressBar>,
     last: Mutex<String>,
+    /// How many are done of how many, as counted last.
+    counted: Mutex<Option<(usize, usize)>>,
     color: bool,
 }
 
@@ -28,7 +30,7 @@ impl Shown {
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
-        Shown { bar, last: Mutex::new(String::new()), color }
+        Shown { bar, last: Mutex::new(String::new()), counted: Mutex::new(None), color }
     }
 
     /// Takes the last line away.
@@ -57,12 +59,22 @@ impl Progress for Shown {
     }
 
     fn waiting(&self, done: usize, total: usize, message: &str) {
-        let text = format!("{done} of {total}: {}", printable(message));
+        *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = Some((done, total));
+        self.waits_for(message);
+    }
+
+    fn waits_for(&self, message: &str) {
+        let counted = *self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = match counted {
+            Some((done, total)) if message == "done" => format!("{done} of {total} are as asked"),
+            Some((done, total)) => format!("{done} of {total} are as asked; waits: {}", printable(message)),
+            None => format!("waits: {}", printable(message)),
+        };
         match &self.bar {
             Some(bar) => bar.set_message(text),
             None => {
                 // A log gets a line when something changed, not one a second.
-                let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
                 if *last != text {
                     write_line(&text);
                     *last = text;

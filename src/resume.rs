@@ -6,6 +6,7 @@ use clap::Args;
 use kit_model::Address;
 
 use crate::cluster::{Place, block_on};
+use crate::commit;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -47,6 +48,7 @@ impl Resume {
         let changed = block_on(async { Ok(operator.resume(None, &what).await?) })?;
         let text = if changed.unchanged { "there was nothing to resume" } else { "resumed" };
         writeln!(console.out(), "{text}")?;
+        commit::say_who_acts(&operator, changed.now.value.paused.as_deref(), console)?;
         Ok(Exit::Fine)
     }
 }

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use clap::{Args, Subcommand};
 use kit_lang::Code;
 use kit_model::Address;
+use kit_runtime::SimulatedSite;
 use kit_sim::Hurt;
 
 use crate::cluster::Place;
@@ -58,7 +59,7 @@ enum Deed {
     /// Start them again
     StartDocker(On),
     /// Show the machines, voters and volumes as they are in truth
-    Status(There),
+    Status(Seen),
 }
 
 /// Which machines.
@@ -72,11 +73,15 @@ struct On {
     place: Place,
 }
 
-/// Which cloud.
+/// Which cloud, and how much of it.
 #[derive(Debug, Args)]
-struct There {
+struct Seen {
     #[command(flatten)]
     place: Place,
+
+    /// Show machines that are gone, too
+    #[arg(long)]
+    all: bool,
 }
 
 impl Sim {
@@ -97,7 +102,7 @@ impl Sim {
             Deed::StartDocker(on) => on.hurt("engine started", Hurt::StartDocker, console),
             Deed::Stranger(on) => on.strange("held by a stranger", Hurt::Stranger, console),
             Deed::Leave(on) => on.strange("free of the stranger", Hurt::RemoveStranger, console),
-            Deed::Status(there) => there.status(console),
+            Deed::Status(seen) => seen.status(console),
         }
     }
 }
@@ -105,6 +110,7 @@ impl Sim {
 impl On {
     fn hurt(&self, done: &str, hurt: fn(Address) -> Hurt, console: &mut Console) -> Result<Exit, Failure> {
         let site = self.place.simulated()?;
+        refuse_strange(&site, &self.addresses, false)?;
         for text in &self.addresses {
             let address = site.hurt(text, hurt)?;
             writeln!(console.out(), "{}: {done}", printable(address.as_str()))?;
@@ -114,6 +120,7 @@ impl On {
 
     fn strange(&self, done: &str, hurt: fn(std::net::IpAddr) -> Hurt, console: &mut Console) -> Result<Exit, Failure> {
         let site = self.place.simulated()?;
+        refuse_strange(&site, &self.addresses, true)?;
         for text in &self.addresses {
             let ip = site.hurt_ip(text, hurt)?;
             writeln!(console.out(), "{ip}: {done}")?;
@@ -122,10 +129,47 @@ impl On {
     }
 }
 
-impl There {
+/// Refuses, before anything is hurt, what the cloud never had: a group, or a word that is nearly an address.
+fn refuse_strange(site: &SimulatedSite, texts: &[String], ips_too: bool) -> Result<(), Failure> {
+    let known = site.addresses()?;
+    for text in texts {
+        let address = Address::from(text.as_str());
+        let is_ip = ips_too && text.parse::<std::net::IpAddr>().is_ok();
+        if text == LEADER || is_ip || known.contains(&address) {
+            continue;
+        }
+        let of_group: Vec<&str> = known.iter().filter(|one| one.group() == text).map(Address::as_str).collect();
+        let failure = |why: String| Failure::new(Code(kit_runtime::codes::SIM_REFUSED), why);
+        if !of_group.is_empty() {
+            let listed: Vec<&str> = of_group.iter().take(MAX_NAMED).copied().collect();
+            let rest = if of_group.len() > MAX_NAMED { " …" } else { "" };
+            return Err(failure(format!("{} is a group, and a machine is meant", printable(text)))
+                .with_help(format!("its machines are {}{rest}", listed.join(" "))));
+        }
+        let near = known.iter().map(Address::as_str).chain([LEADER]);
+        let near = near.map(|one| (strsim::damerau_levenshtein(one, text), one)).min();
+        let strange = failure(format!("the simulated cloud never had a machine {}", printable(text)));
+        return Err(match near {
+            // A third of it: more is another word.
+            Some((distance, one)) if distance <= text.chars().count().div_ceil(3) => {
+                strange.with_help(format!("did you mean {one}?"))
+            }
+            _ => strange.with_help("`kitc sim status --all` shows what there is and was"),
+        });
+    }
+    Ok(())
+}
+
+/// The word for the member that leads.
+const LEADER: &str = "leader";
+
+/// How many machines of a group are named in a message.
+const MAX_NAMED: usize = 8;
+
+impl Seen {
     fn status(&self, console: &mut Console) -> Result<Exit, Failure> {
         let site = self.place.simulated()?;
-        let lines = site.truth().map_err(|error| Failure::new(Code(error.code), error.message))?;
+        let lines = site.truth(self.all).map_err(|error| Failure::new(Code(error.code), error.message))?;
         for line in lines {
             writeln!(console.out(), "{}", printable(&line))?;
         }

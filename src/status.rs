@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::check::Format;
 use crate::cluster::{AnyCluster, block_on, short};
+use crate::commit;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -19,6 +20,7 @@ use crate::printable::printable;
 #[command(after_help = "Examples:
   kitc status                        the only cluster here
   kitc status cluster.kit
+  kitc status > /dev/null || page    ends with 1 if a person should look
   kitc status --format json | jq '.members[] | select(.whole | not)'")]
 pub(crate) struct Status {
     #[command(flatten)]
@@ -41,8 +43,21 @@ impl Status {
                 writeln!(console.out())?;
             }
         }
-        Ok(Exit::Fine)
+        Ok(if has_problem(&report) { Exit::Problem } else { Exit::Fine })
     }
+}
+
+/// Something that a person should look at: not what Kit is only finishing while everything is whole.
+fn has_problem(report: &Report) -> bool {
+    let all_well = report.formed
+        && report.unreachable.is_none()
+        && report.paused.is_none()
+        && !report.destroying
+        && !report.destroyed
+        && report.nobody_acts.is_none()
+        && report.members.iter().all(|member| member.whole)
+        && report.resources.iter().all(|resource| resource.ready);
+    !all_well
 }
 
 /// Of a group with more slots than this, those that are whole are only counted.
@@ -52,39 +67,65 @@ const MAX_WHOLE_SLOTS: usize = 12;
 pub(crate) fn write(report: &Report, console: &mut Console) -> Result<(), Failure> {
     let color = console.color_out();
     let out = console.out();
-    let short_of = report.members.iter().filter(|member| !member.whole).count();
+    let unknown = report.members.iter().filter(|member| member.unknown).count();
+    let short_of = report.members.iter().filter(|member| !member.whole && !member.unknown).count();
     let state = match (report.formed, report.converged, short_of) {
-        _ if report.destroying && report.members.iter().all(|member| member.machines.is_empty()) => {
-            "destroyed; the volumes that are left keep its name".to_owned()
-        }
+        _ if report.destroyed => format!("destroyed; its volumes {} are kept", report.volumes.join(", ")),
         _ if report.destroying => "being destroyed".to_owned(),
         _ if report.uid.is_none() => "not there: nobody claimed its name".to_owned(),
         (false, ..) => "not formed yet".to_owned(),
         _ if report.unreachable.is_some() => {
-            format!("without a leader, {short_of} of {} not as asked", report.members.len())
+            let unknown = match unknown {
+                0 => String::new(),
+                count => format!(", {count} unknown while no leader answers"),
+            };
+            format!("without a leader; {short_of} of {} not as asked{unknown}", report.members.len())
         }
         (true, true, _) => "as asked".to_owned(),
+        _ if unknown > 0 => {
+            format!("{short_of} of {} not as asked, {unknown} unknown so soon after an election", report.members.len())
+        }
         (true, false, 0) => "whole; Kit is finishing something".to_owned(),
         (true, false, count) => format!("{count} of {} not as asked", report.members.len()),
     };
     writeln!(out, "cluster {}: {state}", printable(&report.cluster))?;
+    if report.destroyed {
+        writeln!(
+            out,
+            "`kitc destroy FILE --yes {} --volumes {}` removes them and frees the name",
+            printable(&report.cluster),
+            report.volumes.join(",")
+        )?;
+        return Ok(());
+    }
     if let Some(why) = &report.paused {
-        writeln!(out, "PAUSED: {}", printable(why))?;
+        writeln!(out, "PAUSED: {}; nothing acts until `kitc resume`", printable(why))?;
+    }
+    if report.needs_recovery && !report.destroying {
+        writeln!(out, "NO MANAGER IS LEFT: `kitc recover FILE` makes them again, each on its own volume")?;
+    } else if let Some(why) = report.nobody_acts.as_ref().filter(|_| !report.destroying) {
+        writeln!(out, "NOBODY ACTS: {}", printable(commit::nobody_acts(why).trim_start_matches("nobody acts: ")))?;
     }
     match (&report.leader, &report.unreachable) {
         (Some(leader), _) => write!(out, "leader {leader}")?,
-        (None, Some(why)) => write!(out, "no manager answers: {}", printable(why))?,
+        (None, Some(why)) => write!(out, "{}", printable(why))?,
         (None, None) => write!(out, "no leader is known")?,
     }
     if let (Some(revision), Some(epoch)) = (&report.revision, report.epoch) {
-        let permit = match report.permit {
-            Some(PermitState::Open) => "open",
-            Some(PermitState::Closed) | None => "closed",
+        let sends = match report.permit {
+            Some(PermitState::Open) => "it may be sending calls now",
+            Some(PermitState::Closed) | None => "it sends nothing now",
         };
-        let holder = report.holder.as_ref().map_or("nobody", |holder| holder.as_str());
-        write!(out, "; revision {}; epoch {epoch}, permit of {holder} {permit}", short(revision))?;
+        write!(out, "; revision {}; ", short(revision))?;
+        match &report.holder {
+            Some(holder) => write!(out, "{holder} acted last (epoch {epoch}), {sends}")?,
+            None => write!(out, "nobody acted yet")?,
+        }
     }
     writeln!(out)?;
+    for cause in &report.unreachable_causes {
+        writeln!(out, "  {}", printable(cause))?;
+    }
     for wait in &report.waits {
         writeln!(out, "waits: {} [{}]", printable(&wait.why), wait.code)?;
     }
@@ -157,6 +198,7 @@ fn row(member: &MemberReport) -> [String; 6] {
         None => format!("{} free", volume.id),
     });
     let node = match member.nodes.as_slice() {
+        [] if member.unknown => "unknown".to_owned(),
         [] => none(),
         nodes => joined(nodes.iter().map(|node| {
             let mut text = word(&node.state);

@@ -57,10 +57,14 @@ const BELONGS_TO: &[(&str, &[&str])] = &[
     ("indicatif", &["kitc"]),
     ("tokio", &["kitc", "kit-runtime", "kit-sim", "kit-contract", "kit-docker", "kit-aws"]),
     ("bollard", &["kit-docker"]),
+    ("reqwest", &["kit-loader"]),
 ];
 
 /// Words that stand only in the files of one place.
 const WORDS: &[(&str, &[&str])] = &[("pest::", &["lang/src/parse.rs"]), ("miette::", &["src/render.rs"])];
+
+/// The feature with which slips can be planted, to show that they are noticed.
+const PLANTED: &str = "planted-bugs";
 
 struct Package {
     directory: PathBuf,
@@ -206,6 +210,31 @@ fn each_crate_says_what_it_is_and_each_pure_one_is_linted() {
         let manifest = std::fs::read_to_string(package.directory.join("Cargo.toml")).expect("a manifest");
         assert!(manifest.contains("[lints]\nworkspace = true"), "{name} does not take the lints of the workspace");
     }
+}
+
+#[test]
+fn bugs_are_planted_for_tests_alone() {
+    let metadata: Value = serde_json::from_slice(&answer_of(
+        env!("CARGO"),
+        &["metadata", "--format-version", "1", "--offline", "--no-deps"],
+    ))
+    .expect("cargo metadata is JSON");
+    let mut seen = 0;
+    for package in list(&metadata, "packages") {
+        let name = text(package, "name");
+        for dependency in list(package, "dependencies") {
+            if list(dependency, "features").iter().any(|feature| feature == PLANTED) {
+                assert_eq!(dependency["kind"], "dev", "{name} is built with {PLANTED}");
+                seen += 1;
+            }
+        }
+        for (feature, implied) in package["features"].as_object().expect("a table of features") {
+            let implied = implied.as_array().expect("a list of features");
+            let plants = implied.iter().filter_map(Value::as_str).any(|one| one.ends_with(PLANTED));
+            assert!(!plants, "the feature {feature} of {name} plants bugs");
+        }
+    }
+    assert!(seen > 0, "nobody plants bugs: this check checks nothing");
 }
 
 #[test]

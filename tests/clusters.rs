@@ -38,6 +38,14 @@ impl Cluster {
     fn watched() -> Self {
         let mut cluster = Self::applied();
         cluster.start_replicas();
+        // A replica that never read the head cannot rescue anybody: each has read it before anything is hurt.
+        let begun = Instant::now();
+        for member in ["managers.m1", "managers.m2", "managers.m3"] {
+            while !cluster.path(".kit/sim/demo/members").join(member).join("head.json").exists() {
+                assert!(begun.elapsed() < PATIENCE, "the replica of {member} reads no head");
+                sleep(Duration::from_millis(50));
+            }
+        }
         cluster
     }
 
@@ -87,7 +95,9 @@ impl Cluster {
     }
 
     fn status(&self) -> Value {
-        serde_json::from_str(&self.ok(&["status", "--format", "json"])).expect("JSON")
+        // It ends with 1 where a person should look, which is most of the time here.
+        let output = self.run(&["status", "--format", "json"]);
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
     }
 
     fn leader(&self) -> String {
@@ -172,7 +182,7 @@ fn a_killed_leader_comes_back_the_same_though_the_acting_process_dies_again_and_
     assert_eq!(pairing(&after), pairing(&before), "IP and volume are for life");
     assert_single(&after);
     // Whoever did not lead did not act: each epoch has one actor, and there were no more machines than one.
-    let truth = cluster.ok(&["sim", "status"]);
+    let truth = cluster.ok(&["sim", "status", "--all"]);
     let made = truth.lines().filter(|line| line.starts_with(&leader) && line.contains(" i-")).count();
     assert_eq!(made, 3, "the dead machine, the new one and the volume's line, and no other: {truth}");
 }
@@ -203,8 +213,14 @@ fn two_of_three_are_rescued_and_three_of_three_are_recovered() {
     cluster.until("loss of all", |status| {
         members(status, "managers").all(|member| member["machines"] == Value::from(Vec::<Value>::new()))
     });
-    cluster.ok(&["recover", FILE, "--yes"]);
+    let lost = cluster.status();
+    assert_eq!(lost["needs_recovery"], true);
+    assert!(lost["unreachable_causes"].as_array().is_some_and(|causes| causes.len() == 3), "{lost:#}");
+    // With a file that says something else than what was committed.
+    let said = cluster.ok(&["recover", FILE, "--set", "size=6", "--yes"]);
+    assert!(said.contains("which was committed last; the file says") && said.contains("is not used"), "{said}");
     let recovered = cluster.converged();
+    assert_eq!(recovered["revision"], before["revision"]);
     assert_eq!(pairing(&recovered), pairing(&before));
     assert_single(&recovered);
 }
@@ -218,11 +234,33 @@ fn commits_scale_roll_pause_and_go_back_and_what_is_refused_leaves_no_trace() {
         cluster.until("six machines", |status| status["converged"] == true && members(status, "workers").count() == 3);
     assert_single(&grown);
 
+    cluster.ok(&["commit", FILE, "--set", "size=5", "--yes"]);
+    cluster.until("five machines", |status| status["converged"] == true && members(status, "workers").count() == 2);
+    let again = cluster.ok(&["plan", FILE, "--set", "size=6"]);
+    assert!(again.contains("1 to create, 0 to repair"), "what was taken away on purpose is new: {again}");
+    cluster.ok(&["commit", FILE, "--set", "size=6", "--yes"]);
+    cluster
+        .until("six machines again", |status| status["converged"] == true && members(status, "workers").count() == 3);
+
     cluster.ok(&["pause", "--reason", "moving racks"]);
     cluster.ok(&["sim", "kill", "workers.2"]);
     sleep(Duration::from_secs(2));
     let paused = cluster.status();
     assert_eq!(paused["paused"], "moving racks");
+    let plan = cluster.ok(&["plan", FILE, "--set", "size=7"]);
+    assert!(plan.contains("PAUSED: moving racks; what follows is done only after `kitc resume`"), "{plan}");
+    assert!(plan.contains("voters: 3 of 3 answer now"), "{plan}");
+    let commit = cluster.run(&["commit", FILE, "--set", "size=6", "--set", "machine_type=medium", "--yes"]);
+    let warned = String::from_utf8_lossy(&commit.stderr).into_owned();
+    assert!(commit.status.success() && warned.contains("nothing acts until `kitc resume`"), "{warned}");
+    let apply = cluster.run(&["apply", FILE, "--set", "size=6", "--yes"]);
+    let (out, said) = (String::from_utf8_lossy(&apply.stdout), String::from_utf8_lossy(&apply.stderr));
+    assert_eq!(apply.status.code(), Some(1), "{said}");
+    assert!(
+        out.contains("managers.machine.type \"medium\" -> \"small\" (the parameter machine_type was given"),
+        "{out}"
+    );
+    assert!(said.contains("committed revision") && said.contains("nothing acts until `kitc resume`"), "{said}");
     assert_eq!(member(&paused, "workers.2")["machines"], Value::from(Vec::<Value>::new()), "a pause heals nothing");
     cluster.ok(&["resume"]);
     assert_single(&cluster.converged());
@@ -242,7 +280,9 @@ fn commits_scale_roll_pause_and_go_back_and_what_is_refused_leaves_no_trace() {
     assert_ne!(member(&rolled, "managers.m1")["machines"], member(&grown, "managers.m1")["machines"]);
 
     let digits = first.as_str().and_then(|text| text.strip_prefix("sha256:")).expect("a hash");
-    cluster.ok(&["rollback", &digits[..12], "--yes"]);
+    assert_eq!(cluster.refused(&["rollback", &digits[..12]]), "KIT8015", "a rollback asks");
+    let plan = cluster.ok(&["rollback", &digits[..12], "--yes"]);
+    assert!(plan.contains("2 to remove") && plan.contains("values that change:"), "{plan}");
     let back = cluster.until("the first revision", |status| status["converged"] == true && status["revision"] == first);
     assert_eq!(members(&back, "workers").count(), 1);
     assert_eq!(pairing(&back), pairing(&grown));
@@ -265,6 +305,14 @@ fn a_plan_changes_nothing_and_a_destruction_takes_what_was_named() {
     cluster.start_replicas();
     let volumes = pairing(&cluster.converged());
     assert_eq!(cluster.refused(&["destroy", FILE, "--name", "other"]), "KIT8011");
+    let unasked = cluster.run(&["destroy", FILE]);
+    let plan = String::from_utf8_lossy(&unasked.stdout).into_owned();
+    assert!(
+        plan.contains("4 machines end, 1 resources go, 0 volumes go with all they hold, 3 volumes are kept"),
+        "{plan}"
+    );
+    assert!(String::from_utf8_lossy(&unasked.stderr).contains("KIT8015"), "it asks");
+    assert_eq!(cluster.status()["destroying"], false, "and does nothing before");
     assert_eq!(cluster.refused(&["destroy", FILE, "--name", "demo", "--volumes", "vol-none"]), "KIT8011");
     cluster.ok(&["destroy", FILE, "--name", "demo", "--volumes", &volumes[0].2]);
     let left = cluster.ok(&["sim", "status"]);
@@ -275,4 +323,102 @@ fn a_plan_changes_nothing_and_a_destruction_takes_what_was_named() {
     let anew = cluster.converged();
     assert_single(&anew);
     assert_ne!(pairing(&anew), volumes);
+}
+
+#[test]
+fn a_destroyed_cluster_whose_volumes_are_kept_is_said_to_be_that_and_its_watch_ends() {
+    let mut cluster = Cluster::watched();
+    let volumes: Vec<String> = pairing(&cluster.converged()).into_iter().map(|(_, _, volume)| volume).collect();
+    cluster.ok(&["destroy", FILE, "--yes", "demo"]);
+    let status = cluster.run(&["status"]);
+    let said = String::from_utf8_lossy(&status.stdout).into_owned();
+    assert_eq!(status.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("cluster demo: destroyed; its volumes") && volumes.iter().all(|id| said.contains(id)),
+        "{said}"
+    );
+    for command in [
+        &["apply", FILE, "--yes"][..],
+        &["apply", FILE, "--yes", "--watch"],
+        &["recover", FILE, "--yes"],
+        &["commit", FILE, "--set", "size=6", "--yes"],
+        &["history"],
+        &["history", FILE],
+        &["rollback", "--yes"],
+        &["pause"],
+    ] {
+        assert_eq!(cluster.refused(command), "KIT8020", "{command:?}");
+    }
+    let begun = Instant::now();
+    for (member, replica) in &mut cluster.replicas {
+        while replica.try_wait().expect("known").is_none() {
+            assert!(begun.elapsed() < PATIENCE, "the watch of {member} goes on");
+            sleep(Duration::from_millis(100));
+        }
+    }
+    cluster.replicas.clear();
+    let all = volumes.join(",");
+    let gone = cluster.ok(&["destroy", FILE, "--yes", "demo", "--volumes", &all]);
+    assert!(gone.contains("3 volumes removed, 0 kept"), "{gone}");
+    assert_eq!(cluster.refused(&["destroy", FILE, "--yes", "demo"]), "KIT8001", "there is nothing left");
+}
+
+#[test]
+fn an_election_makes_nobody_absent_and_a_missing_replica_is_told() {
+    let mut cluster = Cluster::applied();
+    let alone = cluster.status();
+    assert_eq!(alone["converged"], true);
+    assert!(
+        alone["nobody_acts"].as_str().is_some_and(|why| why.contains("no replica runs; the last one looked")),
+        "{alone:#}"
+    );
+    assert_eq!(cluster.run(&["status"]).status.code(), Some(1), "nobody would heal it");
+    cluster.ok(&["pause"]);
+    let resumed = cluster.run(&["resume"]);
+    assert!(resumed.status.success() && String::from_utf8_lossy(&resumed.stderr).contains("nobody acts"));
+    // Nobody acts, so that what the election leaves unknown stays to be looked at.
+    let leader = cluster.leader();
+    cluster.ok(&["sim", "kill", "leader"]);
+    let election = cluster.status();
+    assert!(election["unreachable"].is_string(), "an election takes longer than a look: {election:#}");
+    for member in election["members"].as_array().expect("a list") {
+        let lost = member["address"] == leader.as_str();
+        assert_eq!(member["unknown"], !lost, "{member:#}");
+        assert!(!member["lacks"].to_string().contains("not joined"), "{member:#}");
+    }
+    // The new leader has not heard of the others yet.
+    let elected = cluster.until("another leader", |status| status["leader"].is_string());
+    for member in elected["members"].as_array().expect("a list") {
+        let known = member["whole"] == true || member["unknown"] == true;
+        assert!(known || member["address"] == leader.as_str(), "{member:#}");
+    }
+    cluster.start_replicas();
+    cluster.converged();
+    let watched = cluster.until("a replica that acts", |status| status["nobody_acts"].is_null());
+    assert_eq!(watched["converged"], true);
+    assert_eq!(cluster.run(&["status"]).status.code(), Some(0));
+}
+
+#[test]
+fn what_was_mistyped_hurts_nobody_and_says_what_was_meant() {
+    let cluster = Cluster::applied();
+    let said = |arguments: &[&str]| {
+        let output = cluster.run(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    assert!(said(&["sim", "kill", "manager.m1"]).contains("did you mean managers.m1?"));
+    assert!(said(&["sim", "kill", "managers.m1", "leadr"]).contains("did you mean leader?"));
+    let group = said(&["sim", "kill", "managers"]);
+    assert!(group.contains("is a group") && group.contains("managers.m1 managers.m2 managers.m3"), "{group}");
+    assert!(said(&["apply", FILE, "--pace", "5"]).contains("KIT8019"), "a pace is refused before anybody is asked");
+    assert_eq!(cluster.status()["converged"], true, "nobody was hurt");
+    cluster.ok(&["sim", "kill", "workers.1"]);
+    let begun = Instant::now();
+    // A machine takes its time to shut down.
+    while !cluster.ok(&["sim", "status"]).contains("and 1 machines that are gone (--all shows them)") {
+        assert!(begun.elapsed() < PATIENCE, "a machine that is gone is only counted");
+        sleep(Duration::from_millis(100));
+    }
+    assert!(!cluster.ok(&["sim", "status", "--all"]).contains("--all"));
 }

@@ -103,6 +103,8 @@ pub(crate) struct Evaluator<'a> {
     /// The group that leads, once the cluster's block said so.
     pub(crate) leads: Option<DefRef>,
     steps: u64,
+    /// It was said that no step is left.
+    spent: bool,
     depth: u32,
 }
 
@@ -140,6 +142,7 @@ impl<'a> Evaluator<'a> {
             current: 0,
             leads: None,
             steps: 0,
+            spent: false,
             depth: 0,
         }
     }
@@ -147,10 +150,11 @@ impl<'a> Evaluator<'a> {
     /// The value of an expression.
     pub(crate) fn eval(&mut self, module: u16, expr: ExprId) -> Value {
         let origin = Origin::expr(module, expr);
+        // What is wrong costs a step too: it may be repeated as often as what is right.
+        self.steps += 1;
         if self.checked.is_wrong(self.program.written(module), expr) {
             return Value::new(Data::Error, origin);
         }
-        self.steps += 1;
         if self.steps >= MAX_STEPS || self.depth >= MAX_DEPENDENCY_DEPTH {
             return self.out_of_bounds(module, expr);
         }
@@ -160,10 +164,16 @@ impl<'a> Evaluator<'a> {
         value
     }
 
+    /// Takes the step of one more round of a `for`; an error when no step is left, so that the loop ends.
+    pub(crate) fn next_round(&mut self, module: u16, iterated: ExprId) -> Result<(), Value> {
+        self.steps += 1;
+        if self.steps < MAX_STEPS { Ok(()) } else { Err(self.out_of_bounds(module, iterated)) }
+    }
+
     #[cold]
     fn out_of_bounds(&mut self, module: u16, expr: ExprId) -> Value {
         // Once is enough: all that is left of the work ends here too.
-        if self.steps <= MAX_STEPS {
+        if self.steps < MAX_STEPS || !std::mem::replace(&mut self.spent, true) {
             let span = self.program.expr_span(module, expr);
             let steps = self.steps >= MAX_STEPS;
             self.report.error(codes::TOO_MUCH, span, || {

@@ -42,6 +42,7 @@ codes! {
     STATE_UNREADABLE = "KIT8017", "a file of the runtime cannot be read or written";
     CANNOT_APPLY = "KIT8018", "a graph that the runtime cannot apply";
     SIM_REFUSED = "KIT8019", "the simulated cloud cannot do that";
+    DESTROYED = "KIT8020", "the cluster was destroyed and its volumes are kept";
 }
 
 /// The code as the table has it: for a code that came in as text.

@@ -186,6 +186,11 @@ impl Executor {
         let spec = spec_of(&bytes, revision)?;
         // Without the cache it is read again after a restart.
         let _ = self.state.revisions().put_revision(revision, &bytes).await;
+        if let Some(head) = self.state.cached_head() {
+            let named: Vec<RevisionId> = head.value.revisions().cloned().collect();
+            // What is too much in a cache costs space, and the next revision tries again.
+            let _ = self.state.revisions().prune_unnamed(&named);
+        }
         Ok(self.known(spec))
     }
 

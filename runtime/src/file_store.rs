@@ -117,6 +117,20 @@ impl FileStore {
     fn prune(&self, now: SystemTime, put: Option<&RevisionId>) -> Result<(), StoreError> {
         let Some(head) = self.read_head()? else { return Ok(()) };
         let named: BTreeSet<RevisionId> = head.value.revisions().cloned().collect();
+        self.prune_but(&named, now, put)
+    }
+
+    /// The same for a cache, which has no head of its own: `named` is what the head that is cached names.
+    pub(crate) fn prune_unnamed(&self, named: &[RevisionId]) -> Result<(), StoreError> {
+        self.prune_but(&named.iter().cloned().collect(), SystemTime::now(), None)
+    }
+
+    fn prune_but(
+        &self,
+        named: &BTreeSet<RevisionId>,
+        now: SystemTime,
+        put: Option<&RevisionId>,
+    ) -> Result<(), StoreError> {
         let mut spare: Vec<(SystemTime, PathBuf)> = self
             .revision_files()?
             .into_iter()
@@ -186,6 +200,11 @@ impl SpecStore for FileStore {
         if matches!(self.revision(revision).await, Err(StoreError::NoRevision(_) | StoreError::Corrupt(_))) {
             let content = envelope("kit-revision", revision.as_str(), bytes);
             atomic_file::replace(&path, &content).map_err(|error| unavailable(&path, &error))?;
+        } else {
+            // Put again is as good as new: it must outlive the prunes until a head names it.
+            let renewed =
+                fs::File::options().append(true).open(&path).and_then(|file| file.set_modified(SystemTime::now()));
+            renewed.map_err(|error| unavailable(&path, &error))?;
         }
         // A prune that fails must not fail the put, and never takes what was just put: a head is about to name it.
         let _ = self.prune(SystemTime::now(), Some(revision));
@@ -333,6 +352,39 @@ mod tests {
         assert!(matches!(store.revision(&RevisionId::new("none")).await, Err(StoreError::NoRevision(_))));
         let large = vec![0; MAX_REVISION_BYTES + 1];
         assert!(matches!(store.put_revision(&names[0], &large).await, Err(StoreError::TooLarge { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_revision_that_is_put_again_is_as_good_as_new() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = FileStore::open(directory.path()).unwrap();
+        let old = SystemTime::now() - 2 * PRUNE_AFTER;
+        let mut current = head("n00");
+        current.history = (1..10).map(|number| RevisionId::new(format!("n{number:02}"))).collect();
+        committed(store.create_head(&current).await);
+        let again = RevisionId::new("again");
+        for revision in [&again, &RevisionId::new("other")] {
+            store.put_revision(revision, b"{}").await.unwrap();
+            fs::File::options().append(true).open(store.revision_path(revision)).unwrap().set_modified(old).unwrap();
+        }
+        store.put_revision(&again, b"{}").await.unwrap();
+        store.put_revision(&RevisionId::new("next"), b"{}").await.unwrap();
+        assert!(store.revision(&again).await.is_ok(), "a head is about to name it");
+        assert!(store.revision(&RevisionId::new("other")).await.is_err(), "nothing names it");
+    }
+
+    #[tokio::test]
+    async fn a_cache_without_a_head_is_pruned_by_what_the_cached_head_names() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = FileStore::open(directory.path()).unwrap();
+        let names: Vec<RevisionId> = (0..14).map(|number| RevisionId::new(format!("r{number:02}"))).collect();
+        for name in &names {
+            store.put_revision(name, b"{}").await.unwrap();
+        }
+        let later = SystemTime::now() + 2 * PRUNE_AFTER;
+        store.prune_but(&names[..2].iter().cloned().collect(), later, None).unwrap();
+        let kept = store.revisions().await.unwrap();
+        assert!(kept.len() == KEPT_REVISIONS && kept.contains(&names[0]) && kept.contains(&names[1]), "{kept:?}");
     }
 
     #[tokio::test]

@@ -27,13 +27,13 @@ pub use file_store::{FileStore, KEPT_REVISIONS, MAX_REVISION_BYTES};
 pub use hosting::Hosted;
 pub use kit_planner::Resume;
 pub use operator::{
-    Begun, Change, ChangeKind, Changed, ClusterView, Destroyed, DryRun, HistoryEntry, Lack, MachineReport,
-    MemberReport, NodeReport, Operator, PlannedChange, PlannedStep, PlannedWait, Progress, Reached, Refusal,
-    ReplicaReport, Report, ResourceReport, Revision, VolumeReport, lacks,
+    Begun, Change, ChangeKind, Changed, ChangedValue, ClusterView, Destroyed, Destruction, DryRun, HistoryEntry, Lack,
+    MachineReport, MemberReport, NodeReport, Operator, Over, PlannedChange, PlannedStep, PlannedWait, Progress,
+    Reached, RecoveredFrom, Refusal, ReplicaReport, Report, ResourceReport, Revision, VolumeReport, lacks,
 };
 pub use replica::{Replica, ReplicaEnd};
 pub use shown::{ShownMemory, ShownStatus, memory_in, status_in};
-pub use simulated::{MAX_PACE, SimulatedSite, find, find_site, make_site, set_pace, site_of};
+pub use simulated::{MAX_PACE, SimulatedSite, check_pace, find, find_site, make_site, serve, set_pace, site_of};
 pub use site::Site;
 pub use state_directory::StateDirectory;
 pub use surroundings::{Host, HostState, Surroundings};

@@ -12,7 +12,7 @@ use kit_model::{
 use kit_planner::Reconciler;
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::event_log::{EventLog, EventRecord, EventSink, report};
 use crate::executor::Executor;
@@ -68,7 +68,7 @@ impl Replica {
         let mut restart_after = RESTART_AFTER.0;
         let mut said_down = false;
         loop {
-            let boot_id = match replica.surroundings.host.state().await {
+            let boot_id = match replica.machine().await {
                 HostState::Running(boot_id) => boot_id,
                 HostState::Frozen => {
                     if pause(LOOK_EVERY, &mut stop).await.is_break() {
@@ -113,9 +113,18 @@ impl Replica {
         }
     }
 
+    /// How the machine is. One that says nothing in time is taken for frozen: nothing is sent and nothing forgotten
+    /// until it says something.
+    async fn machine(&self) -> HostState {
+        let patience = Duration::from_millis(self.policy.call_timeout_ms);
+        timeout(patience, self.surroundings.host.state()).await.unwrap_or(HostState::Frozen)
+    }
+
     /// The work of one boot of the machine, with a reconciler of its own.
     async fn work(self: Arc<Self>, boot_id: BootId, log: Arc<EventLog>, mut stop: watch::Receiver<bool>) -> BootEnd {
-        let told = self.surroundings.host.boot_document().await;
+        let patience = Duration::from_millis(self.policy.call_timeout_ms);
+        // Without an answer it is as with a machine of another making: the head says whose cluster this is.
+        let told = timeout(patience, self.surroundings.host.boot_document()).await.unwrap_or_default();
         // A head of another cluster that once had this name and this directory is nothing to go by.
         let ours = |uid: &ClusterUid| told.as_ref().is_none_or(|told| told.uid == *uid);
         let cached = self.state.cached_head().filter(|head| ours(&head.value.uid));
@@ -162,7 +171,7 @@ impl Replica {
                     }
                 }
             };
-            match self.surroundings.host.state().await {
+            match self.machine().await {
                 HostState::Running(current) if current == boot_id => {}
                 HostState::Running(_) | HostState::Down(_) => {
                     executor.publish(kit_planner::Gate::closed());

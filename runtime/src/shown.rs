@@ -15,6 +15,9 @@ const MEMORY: &str = "memory.json";
 /// How often the status is written at most: often enough for a person, and a batch of answers is one change.
 const STATUS_EVERY_MS: u64 = 250;
 
+/// How often it is written at least, so that its age says whether the replica still looks.
+pub(crate) const STATUS_AT_LEAST_EVERY_MS: u64 = 5_000;
+
 /// How often the memory is written at most: it is large, and only `kitc plan` reads it.
 const MEMORY_EVERY_MS: u64 = 5_000;
 
@@ -27,7 +30,7 @@ pub struct ShownStatus {
     pub boot_id: BootId,
     /// Its process.
     pub process: u32,
-    /// When this became so, in milliseconds since 1970.
+    /// When it said so last, in milliseconds since 1970: at least every few seconds while it runs.
     pub wall_ms: u64,
     /// What it does.
     pub status: Status,
@@ -67,11 +70,13 @@ pub(crate) struct StatusFile {
     member: Address,
     boot_id: BootId,
     last: Option<(u64, Status)>,
+    /// When it was written last, on the boot clock.
+    written_ms: u64,
 }
 
 impl StatusFile {
     pub(crate) const fn new(state: Arc<StateDirectory>, member: Address, boot_id: BootId) -> Self {
-        Self { state, member, boot_id, last: None }
+        Self { state, member, boot_id, last: None, written_ms: 0 }
     }
 
     pub(crate) fn show(&mut self, reconciler: &Reconciler, now: Now) {
@@ -81,6 +86,7 @@ impl StatusFile {
         let status = reconciler.status();
         if let Some((at, last)) = &mut self.last
             && *last == status
+            && now.since(self.written_ms) < STATUS_AT_LEAST_EVERY_MS
         {
             *at = now.boot_ms;
             return;
@@ -95,6 +101,7 @@ impl StatusFile {
         // A status that cannot be written must not stop the replica; the next one may be.
         if self.state.show(STATUS, &shown).is_ok() {
             self.last = Some((now.boot_ms, shown.status));
+            self.written_ms = now.boot_ms;
         }
     }
 }

@@ -47,6 +47,21 @@ pub fn site_of(graph: &Graph, clouds: &Path) -> Result<Option<Arc<dyn Site>>, Op
     make_site(graph, clouds).map(Some)
 }
 
+/// Refuses a provider that no cluster can be run on here.
+///
+/// # Errors
+/// When this kitc does not serve it.
+pub fn serve(provider: &str) -> Result<(), OperatorError> {
+    if provider == PROVIDER {
+        return Ok(());
+    }
+    Err(OperatorError::new(
+        codes::PROVIDER_NOT_SERVED,
+        format!("this kitc cannot run clusters on {provider}; it serves {PROVIDER}"),
+    )
+    .with_help("`kitc check` and `kitc compile` work for it all the same"))
+}
+
 /// The place of the cluster of `graph`; `clouds` is where simulated clouds are kept. A simulated cloud that is
 /// not there yet is made.
 ///
@@ -54,13 +69,7 @@ pub fn site_of(graph: &Graph, clouds: &Path) -> Result<Option<Arc<dyn Site>>, Op
 /// When the provider is not served by this kitc, or the simulated cloud cannot be used.
 pub fn make_site(graph: &Graph, clouds: &Path) -> Result<Arc<dyn Site>, OperatorError> {
     let provider = &graph.cluster.provider;
-    if provider.kind != PROVIDER {
-        return Err(OperatorError::new(
-            codes::PROVIDER_NOT_SERVED,
-            format!("this kitc cannot run clusters on {}; it serves {PROVIDER}", provider.kind),
-        )
-        .with_help("`kitc check` and `kitc compile` work for it all the same"));
-    }
+    serve(&provider.kind)?;
     let directory = clouds.join(file_name::of(&graph.cluster.name));
     let mut settings = SimSettings::from_provider(provider)
         .map_err(|why| OperatorError::new(codes::CANNOT_APPLY, format!("{PROVIDER}: {why}")))?;
@@ -118,6 +127,26 @@ pub fn find(cluster: Option<&str>, clouds: &Path) -> Result<SimulatedSite, Opera
     Ok(SimulatedSite { cluster: name, directory, file, policy: policy_at(pace) })
 }
 
+/// Refuses a pace that the simulated cloud of `graph` cannot take any more. It changes nothing.
+///
+/// # Errors
+/// When the cloud is there already and goes at another pace.
+pub fn check_pace(graph: &Graph, clouds: &Path, pace: u32) -> Result<(), OperatorError> {
+    let directory = clouds.join(file_name::of(&graph.cluster.name));
+    if !directory.join("cloud.json").exists() {
+        return Ok(());
+    }
+    let known = pace_in(&directory)?;
+    if known == pace {
+        return Ok(());
+    }
+    Err(OperatorError::new(
+        codes::SIM_REFUSED,
+        format!("the simulated cloud of {} goes {known} times as fast as a real one already", graph.cluster.name),
+    )
+    .with_help("its pace is set when it is made; leave --pace away"))
+}
+
 /// Sets how many times as fast as a real one the simulated cloud of `graph` goes, and its replicas with it.
 /// Only before it is made: replicas that go by different times would not be safe from each other.
 ///
@@ -125,16 +154,9 @@ pub fn find(cluster: Option<&str>, clouds: &Path) -> Result<SimulatedSite, Opera
 /// When the cloud is there already and goes at another pace, or the directory cannot be written.
 pub fn set_pace(graph: &Graph, clouds: &Path, pace: u32) -> Result<(), OperatorError> {
     let directory = clouds.join(file_name::of(&graph.cluster.name));
+    check_pace(graph, clouds, pace)?;
     if directory.join("cloud.json").exists() {
-        let known = pace_in(&directory)?;
-        if known == pace {
-            return Ok(());
-        }
-        return Err(OperatorError::new(
-            codes::SIM_REFUSED,
-            format!("the simulated cloud of {} goes {known} times as fast as a real one already", graph.cluster.name),
-        )
-        .with_help("its pace is set when it is made; leave --pace away"));
+        return Ok(());
     }
     let path = directory.join("pace");
     fs::create_dir_all(&directory)
@@ -364,22 +386,41 @@ impl SimulatedSite {
         Ok(ip)
     }
 
-    /// What is true in the simulated cloud, for a person.
+    /// What is true in the simulated cloud, for a person; machines that are gone only with `all`.
     ///
     /// # Errors
     /// When it cannot be used.
-    pub fn truth(&self) -> Result<Vec<String>, OperatorError> {
-        self.file.with(|cloud| truth_of(cloud)).map_err(|error| unusable(&error))
+    pub fn truth(&self, all: bool) -> Result<Vec<String>, OperatorError> {
+        self.file.with(|cloud| truth_of(cloud, all)).map_err(|error| unusable(&error))
+    }
+
+    /// Every address that a machine or a volume in the simulated cloud ever had.
+    ///
+    /// # Errors
+    /// When it cannot be used.
+    pub fn addresses(&self) -> Result<std::collections::BTreeSet<Address>, OperatorError> {
+        self.file
+            .with(|cloud| {
+                let machines = cloud.machines().map(|machine| machine.marks.address.clone());
+                let volumes = cloud.volumes().map(|volume| volume.marks.address.clone());
+                machines.chain(volumes).collect()
+            })
+            .map_err(|error| unusable(&error))
     }
 }
 
-fn truth_of(cloud: &SimCloud) -> Vec<String> {
+fn truth_of(cloud: &SimCloud, all: bool) -> Vec<String> {
     let mut lines = Vec::new();
     let leader = cloud.leader().map_or_else(|| "nobody leads".to_owned(), |leader| format!("{leader} leads"));
     let voters = cloud.voters();
     let healthy = voters.iter().filter(|voter| voter.healthy).count();
     lines.push(format!("{leader}; {healthy} of {} voters answer, {} are needed", voters.len(), cloud.majority()));
+    let mut gone = 0;
     for machine in cloud.machines() {
+        if machine.state.is_terminal() && !all {
+            gone += 1;
+            continue;
+        }
         let state = crate::operator::state_in_words(machine.state);
         let ip = machine.ip.map_or_else(|| "-".to_owned(), |ip| ip.to_string());
         let mut line = format!("{:<14} {:<16} {} {state}", machine.marks.address.as_str(), ip, machine.id);
@@ -397,6 +438,9 @@ fn truth_of(cloud: &SimCloud) -> Vec<String> {
             });
         }
         lines.push(line);
+    }
+    if gone > 0 {
+        lines.push(format!("and {gone} machines that are gone (--all shows them)"));
     }
     for volume in cloud.volumes() {
         let holder = cloud.holder_of(volume).map_or_else(|| "free".to_owned(), |holder| format!("at {holder}"));

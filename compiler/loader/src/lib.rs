@@ -5,14 +5,28 @@
 
 mod codes;
 mod disk;
+#[cfg(feature = "fetch")]
+mod fetch;
 mod files;
 mod load;
 mod location;
+mod lock;
+mod locked;
+#[cfg(feature = "fetch")]
+mod locking;
 mod overlay;
+mod remotes;
 mod shown;
 
 pub use codes::CODES;
 pub use disk::Disk;
+#[cfg(feature = "fetch")]
+pub use fetch::{Fetcher, Limits, MAX_REDIRECTS};
 pub use files::Files;
 pub use load::{MAX_PROGRAM_BYTES, load};
+pub use lock::{LOCK_NAME, Lock, MAX_LOCK_BYTES, Pin};
+pub use locked::{COPIES_NAME, Locked};
+#[cfg(feature = "fetch")]
+pub use locking::{Change, Locking, Write};
 pub use overlay::Overlay;
+pub use remotes::{Refusal, Remotes};

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 
 use kit_compiler::{Findings, MAX_MODULES, Sources};
 use kit_lang::{Diagnostic, DiagnosticSink, MAX_SOURCE_BYTES, SourceId, Span, ast};
+use url::Url;
 
 use crate::codes;
 use crate::files::Files;
 use crate::location::{Base, EXTENSION, Location, locate};
+use crate::remotes::Remotes;
 use crate::shown::shown;
 
 /// The most bytes that all texts of a program have together: as many as one may have, so that cutting a file into
@@ -21,8 +23,23 @@ pub const MAX_PROGRAM_BYTES: usize = MAX_SOURCE_BYTES;
 ///
 /// A path is read from the directory of the file in which it stands. Links are followed, and a file counts as what it
 /// really is and where it really lies: by whatever paths it is used, it is one module.
-pub fn load(sources: &mut Sources, root: SourceId, path: Option<&Path>, files: &dyn Files) -> Findings {
-    Loading::new(sources, root, path, files).run()
+pub fn load(
+    sources: &mut Sources,
+    root: SourceId,
+    path: Option<&Path>,
+    files: &dyn Files,
+    remotes: &mut dyn Remotes,
+) -> Findings {
+    Loading::new(sources, root, path, files, remotes).run()
+}
+
+/// What makes a module the one that it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Identity {
+    /// The one path of its file.
+    File(PathBuf),
+    /// The address by which it is used, wherever a server sends us from there.
+    Remote(String),
 }
 
 /// A text whose uses are still to be read.
@@ -35,10 +52,11 @@ struct Open {
 struct Loading<'a> {
     sources: &'a mut Sources,
     files: &'a dyn Files,
+    remotes: &'a mut dyn Remotes,
     /// The directory of the root file, as the user wrote it and as it is.
     directory: (PathBuf, PathBuf),
-    /// The files that were read, by their identities; none if there was no use in reading them.
-    known: BTreeMap<PathBuf, Option<SourceId>>,
+    /// What was read; none if there was no use in reading it.
+    known: BTreeMap<Identity, Option<SourceId>>,
     open: VecDeque<Open>,
     bytes: usize,
     found: DiagnosticSink,
@@ -48,7 +66,13 @@ struct Loading<'a> {
 type Refused = Option<Box<Diagnostic>>;
 
 impl<'a> Loading<'a> {
-    fn new(sources: &'a mut Sources, root: SourceId, path: Option<&Path>, files: &'a dyn Files) -> Self {
+    fn new(
+        sources: &'a mut Sources,
+        root: SourceId,
+        path: Option<&Path>,
+        files: &'a dyn Files,
+        remotes: &'a mut dyn Remotes,
+    ) -> Self {
         let identity = path.and_then(|path| files.identity(path).ok());
         let written = path.and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
         let real = match identity.as_deref().and_then(Path::parent) {
@@ -60,8 +84,8 @@ impl<'a> Loading<'a> {
         };
         let bytes = sources.get(root).map_or(0, |source| source.text.len());
         let open = VecDeque::from([Open { source: root, base: Base::Directory(real.clone()) }]);
-        let known = identity.map(|identity| (identity, Some(root))).into_iter().collect();
-        Self { sources, files, directory: (written, real), known, open, bytes, found: DiagnosticSink::new() }
+        let known = identity.map(|identity| (Identity::File(identity), Some(root))).into_iter().collect();
+        Self { sources, files, remotes, directory: (written, real), known, open, bytes, found: DiagnosticSink::new() }
     }
 
     /// Bounded: each file is read once, and there are at most `MAX_MODULES`.
@@ -108,20 +132,13 @@ impl<'a> Loading<'a> {
         })?;
         match location {
             Location::File(file) => self.file(path, &file, span),
-            Location::Remote(_) => Err(refusal(
-                Diagnostic::error(
-                    codes::BAD_LOCATION,
-                    span,
-                    format!("\"{path}\" is an address, and modules come from files"),
-                )
-                .with_help("save the module beside this file, and use it as \"./name.kit\""),
-            )),
+            Location::Remote(url) => self.remote(&url, span),
         }
     }
 
     fn file(&mut self, path: &str, file: &Path, span: Span) -> Result<Option<SourceId>, Refused> {
         let identity = self.files.identity(file).map_err(|error| self.unreadable(path, file, span, &error))?;
-        if let Some(known) = self.known.get(&identity) {
+        if let Some(known) = self.known.get(&Identity::File(identity.clone())) {
             return Ok(*known);
         }
         if identity.extension().is_none_or(|extension| extension != EXTENSION.trim_start_matches('.')) {
@@ -134,6 +151,31 @@ impl<'a> Loading<'a> {
         let name = shown(&self.directory.0, &self.directory.1, &identity);
         let base = Base::Directory(identity.parent().unwrap_or(Path::new("/")).to_owned());
         let source = self.add(name, &bytes, base);
+        self.known.insert(Identity::File(identity), source);
+        Ok(source)
+    }
+
+    fn remote(&mut self, url: &Url, span: Span) -> Result<Option<SourceId>, Refused> {
+        let identity = Identity::Remote(url.as_str().to_owned());
+        if let Some(known) = self.known.get(&identity) {
+            return Ok(*known);
+        }
+        self.room_for(0, span)?;
+        let bytes = self.remotes.get(url).map_err(|refused| {
+            let diagnostic = Diagnostic::error(refused.code, span, refused.message);
+            refusal(match refused.help {
+                Some(help) => diagnostic.with_help(help),
+                None => diagnostic,
+            })
+        });
+        // One that is used often is asked for once, and missed once.
+        let source = match bytes.and_then(|bytes| self.room_for(bytes.len(), span).map(|()| bytes)) {
+            Ok(bytes) => self.add(url.as_str().to_owned(), &bytes, Base::Remote(url.clone())),
+            Err(refused) => {
+                self.known.insert(identity, None);
+                return Err(refused);
+            }
+        };
         self.known.insert(identity, source);
         Ok(source)
     }

@@ -16,7 +16,6 @@ pub(crate) enum Base {
     /// The directory of its file.
     Directory(PathBuf),
     /// Its own address.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no module comes by HTTPS yet"))]
     Remote(Url),
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use kit_compiler::{Findings, Sources, check};
 use kit_lang::SourceId;
-use kit_loader::{Disk, Files, Overlay, load};
+use kit_loader::{Disk, Files, Locked, Overlay, load};
 
 struct Directory(tempfile::TempDir);
 
@@ -33,7 +33,7 @@ impl Directory {
         let path = self.path(root);
         let mut sources = Sources::new();
         let id = sources.add(root, fs::read_to_string(&path).expect("the root file"));
-        let found = load(&mut sources, id, Some(&path), files);
+        let found = load(&mut sources, id, Some(&path), files, &mut Locked::beside(Some(&path)));
         (sources, id, found)
     }
 
@@ -202,7 +202,7 @@ fn an_editor_answers_for_what_it_has_open() {
 fn a_text_without_a_file_begins_where_kitc_runs() {
     let mut sources = Sources::new();
     let root = sources.add("<stdin>", "use \"./Cargo.kit\"\n");
-    let found = load(&mut sources, root, None, &Disk);
+    let found = load(&mut sources, root, None, &Disk, &mut Locked::beside(None));
     assert_eq!(found.diagnostics.len(), 1);
     assert!(Path::new("Cargo.toml").exists(), "tests run beside their manifest");
 }

@@ -152,6 +152,7 @@ impl<'a> Evaluator<'a> {
             ));
         }
         let mut round = |evaluator: &mut Self, first: Value, second: Option<Value>| -> Flow {
+            evaluator.next_round(module, repeated.iterated)?;
             let depth = evaluator.stack.len();
             debug_assert_eq!(depth - evaluator.base, repeated.slot as usize, "slots are numbered by depth");
             evaluator.stack.push(first);

@@ -36,8 +36,7 @@ fn main() {
     let specs: kit_planner::Specs = world.specs.values().cloned().collect();
     let begun = std::time::Instant::now();
     memory.observe(&world.specs["A"], &inventory, &world.swarm, &world.head, now, &world.policy);
-    let plan =
-        kit_planner::plan(&specs, &inventory, &world.swarm, &world.head, &memory, &world.policy, &world.me, now);
+    let plan = kit_planner::plan(&specs, &inventory, &world.swarm, &world.head, &memory, &world.policy, &world.me, now);
     let took = begun.elapsed();
     print!("{}", world::render(&world, &plan));
     eprintln!("{count} machines: observed and planned in {:.2} ms", took.as_secs_f64() * 1000.0);

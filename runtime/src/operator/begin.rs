@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
-use kit_model::{Anchor, ClusterUid, ErrorClass, Outcome, Plan};
+use kit_model::{Anchor, ClusterUid, ErrorClass, Outcome, Plan, Reason};
 use tokio::time::{Instant, sleep};
 
+use super::again::Again;
 use super::commit::Revision;
+use super::follow::things_of;
 use super::send::trouble;
 use super::{Operator, Progress};
 use crate::codes;
@@ -51,12 +53,11 @@ impl Operator {
     pub async fn begin(&self, revision: &Revision, progress: &dyn Progress) -> Result<Begun, OperatorError> {
         let uid = self.claim().await?.uid;
         let deadline = Instant::now() + PATIENCE;
-        let total =
-            revision.spec.resources.len() + revision.spec.leader_group().map_or(0, |group| group.members.len()) + 1;
+        let total = things_of(&revision.spec);
         let mut waits_for = String::new();
         let mut given = false;
         let mut first = true;
-        let mut sent = None;
+        let mut again = Again::new(&self.site.policy());
         loop {
             match self.list(&uid, Some(&revision.spec)).await {
                 // Looked at anew before each call: the moment that a volume is formed, the operator is done.
@@ -67,18 +68,20 @@ impl Operator {
                         given = true;
                     }
                     let plan = kit_planner::bootstrap(&revision.spec, &uid, &inventory);
-                    let done = inventory.resources.len() + inventory.volumes.len();
-                    waits_for = self.begin_step(&uid, &plan, progress).await?.unwrap_or(waits_for);
+                    // A member counts once it is whole, which is after the beginning.
+                    let done = inventory.resources.iter().filter(|live| live.ready).count();
+                    let sends = plan.steps.first().is_some_and(|step| again.may_send(step));
+                    if sends || plan.steps.is_empty() {
+                        waits_for = self.begin_step(&uid, &plan, progress).await?.unwrap_or(waits_for);
+                    }
                     progress.waiting(done.min(total), total, &waits_for);
                     // Another step at once; the same one again only after a pause, where a listing lags.
-                    let next = plan.steps.first().map(|step| (step.address.clone(), step.action.verb()));
-                    if next.is_some() && next != sent && Instant::now() < deadline {
+                    if sends && Instant::now() < deadline {
                         first = false;
-                        sent = next;
                         continue;
                     }
                 }
-                Err(error) => waits_for = error.message,
+                Err(error) => waits_for = error.in_one_line(),
             }
             first = false;
             if Instant::now() >= deadline {
@@ -99,6 +102,10 @@ impl Operator {
     ) -> Result<Option<String>, OperatorError> {
         let Some(step) = plan.steps.first() else {
             return Ok(plan.blocked.first().map(|blocked| match &blocked.address {
+                // It waits for itself while it is being made.
+                Some(address) if blocked.reason == (Reason::DependsOn { address: address.clone() }) => {
+                    format!("{address} is being made")
+                }
                 Some(address) => format!("{address}: {}", blocked.reason),
                 None => blocked.reason.to_string(),
             }));

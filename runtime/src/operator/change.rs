@@ -65,13 +65,20 @@ impl Operator {
                 let unchanged = lost.is_none();
                 return Ok(Changed { before, now: base, unchanged });
             }
+            // Never sent: whether it was committed is no question.
+            if let Err(error) = next.to_bytes() {
+                return Err(OperatorError::new(codes::CHANGE_REFUSED, error.to_string())
+                    .with_help("wait until operations have ended, or `kitc resume` what is frozen; then try again"));
+            }
             if let (Some((revision, bytes)), false) = (revision, put) {
                 self.put(&reached, revision, bytes).await?;
                 put = true;
             }
             match self.write(&reached, base.version, &next).await {
                 CommitResult::Committed(version) => {
-                    return Ok(Changed { before, now: Versioned { version, value: next }, unchanged: false });
+                    let now = Versioned { version, value: next };
+                    self.remember(&now, revision.map(|(_, bytes)| bytes)).await;
+                    return Ok(Changed { before, now, unchanged: false });
                 }
                 CommitResult::Stale => {}
                 // Read again: `change` gives the head as it stands if the write has arrived after all. If it
@@ -98,14 +105,19 @@ impl Operator {
     /// # Errors
     /// When none answers.
     pub async fn reach_for(&self, spec: Option<&Spec>) -> Result<super::Reached, OperatorError> {
-        let inventory = match spec {
-            Some(_) => None,
+        let asked = match spec {
+            Some(spec) => candidates(Some(spec), None),
             None => {
                 let anchor = self.anchor().await?.ok_or_else(|| self.not_formed())?;
-                Some(self.list(&anchor.uid, None).await?)
+                let inventory = self.list(&anchor.uid, None).await?;
+                self.candidates(&anchor.uid, None, Some(&inventory)).await
             }
         };
-        self.reach(&candidates(spec, inventory.as_ref())).await
+        match self.reach(&asked).await {
+            Ok(reached) => Ok(reached),
+            // Nobody answers where nobody is left.
+            Err(error) => Err(self.if_destroyed(spec).await.unwrap_or(error)),
+        }
     }
 
     async fn put(&self, reached: &super::Reached, revision: &RevisionId, bytes: &[u8]) -> Result<(), OperatorError> {

@@ -71,17 +71,15 @@ impl Operator {
         kit_planner::rollback_target(&head, wanted).map_err(refused)
     }
 
-    /// Goes back to an older revision: the one before, or the one whose hash begins with `wanted`.
+    /// A revision that the store keeps, to be planned and committed again: a rollback is a commit of an older one.
     ///
     /// # Errors
-    /// When there is no such revision, or it cannot be committed over the present one.
-    pub async fn rollback(&self, spec: Option<&Spec>, wanted: Option<&str>) -> Result<Changed, OperatorError> {
-        let reached = self.reach_for(spec).await?;
-        let head = reached.head.clone().ok_or_else(|| self.not_formed())?.value;
-        let target = kit_planner::rollback_target(&head, wanted).map_err(refused)?;
-        let bytes = self.revision_at(&reached, &target).await?;
-        let older = spec_of(&bytes, &target).map_err(|why| unreadable(&target, &why))?;
-        self.commit(&head.revision, &Revision { spec: Arc::new(older), bytes }).await
+    /// When no manager answers, or it cannot be read.
+    pub async fn stored_revision(&self, revision: &RevisionId) -> Result<Revision, OperatorError> {
+        let reached = self.reach_for(None).await?;
+        let bytes = self.revision_at(&reached, revision).await?;
+        let spec = spec_of(&bytes, revision).map_err(|why| unreadable(revision, &why))?;
+        Ok(Revision { spec: Arc::new(spec), bytes })
     }
 
     /// Stops everything but looking.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use kit_model::{Address, Head, Inventory, Machine, MachineState, Node, NodeState, Role, Spec, SwarmView, Volume};
+use kit_model::{
+    Address, Head, Inventory, Machine, MachineState, Node, NodeState, Reachability, Role, Spec, SwarmView, Volume,
+};
 
 /// Something that is not yet as asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,16 +15,20 @@ pub struct Lack {
     pub why: String,
     /// True if it is whole, and Kit only watches whether it stays so.
     pub settling: bool,
+    /// True if nothing is known to be wrong, but nobody says whether its node answers.
+    pub unknown: bool,
 }
 
-/// What `inventory` and `swarm` lack to be `spec`. Linear but for sorting.
+/// What `inventory` and `swarm` lack to be `spec`; `swarm` is none while nobody says what its nodes are, and what is
+/// unknown is not absent. Linear but for sorting.
 #[must_use]
-pub fn lacks(spec: &Spec, inventory: &Inventory, swarm: &SwarmView, head: &Head) -> Vec<Lack> {
+pub fn lacks(spec: &Spec, inventory: &Inventory, swarm: Option<&SwarmView>, head: &Head) -> Vec<Lack> {
     let seen = Seen::of(inventory, swarm);
     let mut lacks = Vec::new();
     let mut settling = Vec::new();
-    let mut lack =
-        |address: Option<&Address>, why: String| lacks.push(Lack { address: address.cloned(), why, settling: false });
+    let mut lack = |address: Option<&Address>, why: String| {
+        lacks.push(Lack { address: address.cloned(), why, settling: false, unknown: false });
+    };
     if head.revision != spec.revision {
         lack(None, format!("the committed revision is {}", head.revision));
     }
@@ -45,15 +51,19 @@ pub fn lacks(spec: &Spec, inventory: &Inventory, swarm: &SwarmView, head: &Head)
         for address in &addresses {
             if let Some(why) = seen.lack_of(spec, group.role, address) {
                 lack(Some(address), why);
+            } else if let Some(why) = seen.unknown_of(group.role, address) {
+                let why = why.to_owned();
+                settling.push(Lack { address: Some(address.clone()), why, settling: false, unknown: true });
             } else if head.intent(address).is_some() {
                 let why = "whole; Kit watches whether it stays so".to_owned();
-                settling.push(Lack { address: Some(address.clone()), why, settling: true });
+                settling.push(Lack { address: Some(address.clone()), why, settling: true, unknown: false });
             }
         }
     }
     for (address, machines) in &seen.machines {
         if spec.content_of(address).is_none() {
-            lack(Some(address), format!("is not asked for any more and has {} machines", machines.len()));
+            let ids: Vec<&str> = machines.iter().map(|machine| machine.id.as_str()).collect();
+            lack(Some(address), format!("is not asked for any more; {} is still there", ids.join(", ")));
         }
     }
     for address in seen.nodes.keys().filter(|address| spec.content_of(address).is_none()) {
@@ -69,23 +79,43 @@ struct Seen<'a> {
     machines: BTreeMap<&'a Address, Vec<&'a Machine>>,
     volumes: BTreeMap<&'a Address, Vec<&'a Volume>>,
     nodes: BTreeMap<&'a Address, Vec<&'a Node>>,
+    /// Nobody said what the nodes are.
+    nodes_unknown: bool,
 }
 
 impl<'a> Seen<'a> {
-    fn of(inventory: &'a Inventory, swarm: &'a SwarmView) -> Self {
-        let mut seen = Self { machines: BTreeMap::new(), volumes: BTreeMap::new(), nodes: BTreeMap::new() };
+    fn of(inventory: &'a Inventory, swarm: Option<&'a SwarmView>) -> Self {
+        let mut seen = Self {
+            machines: BTreeMap::new(),
+            volumes: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            nodes_unknown: swarm.is_none(),
+        };
         for machine in inventory.machines.iter().filter(|machine| !machine.state.is_terminal()) {
             seen.machines.entry(&machine.marks.address).or_default().push(machine);
         }
         for volume in &inventory.volumes {
             seen.volumes.entry(&volume.marks.address).or_default().push(volume);
         }
-        for node in &swarm.nodes {
+        for node in swarm.iter().flat_map(|swarm| &swarm.nodes) {
             if let Some(address) = &node.address {
                 seen.nodes.entry(address).or_default().push(node);
             }
         }
         seen
+    }
+
+    /// Why nobody says whether the node of `address` answers, if nobody does: what is unknown is not down.
+    fn unknown_of(&self, role: Role, address: &Address) -> Option<&'static str> {
+        if role == Role::Plain {
+            return None;
+        }
+        if self.nodes_unknown {
+            return Some("its node is unknown: the Swarm has no leader to ask");
+        }
+        let Some([node]) = self.nodes.get(address).map(Vec::as_slice) else { return None };
+        let unreachable = node.manager.is_some_and(|status| status.reachability == Reachability::Unreachable);
+        (node.is_unknown() && !unreachable).then_some("its node is unknown: the leader has not heard of it yet")
     }
 
     fn lack_of(&self, spec: &Spec, role: Role, address: &Address) -> Option<String> {
@@ -112,6 +142,7 @@ impl<'a> Seen<'a> {
         }
         match (role, self.nodes.get(address).map(Vec::as_slice)) {
             (Role::Plain, _) => None,
+            _ if self.unknown_of(role, address).is_some() => None,
             (_, None | Some([])) => Some("its node has not joined".to_owned()),
             (Role::Manager, Some([node])) => {
                 (!node.is_healthy_voter()).then(|| "its node is no healthy manager yet".to_owned())

@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use kit_model::{ClusterUid, Inventory, PermitState, Spec, VolumeId, VolumeState};
+use kit_model::{Address, ClusterUid, Inventory, MachineId, PermitState, Spec, VolumeId, VolumeState};
 use tokio::time::{Instant, sleep};
 
+use super::again::Again;
 use super::send::trouble;
 use super::{Operator, Progress};
 use crate::codes;
@@ -17,6 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(1800);
 
 /// How long between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// How many complete listings, as far apart as absence needs, show that no manager runs.
+const LOOKS_FOR_NOBODY: u32 = 2;
 
 /// What a destruction left.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +33,54 @@ pub struct Destroyed {
     pub kept: Vec<VolumeId>,
 }
 
+/// What a destruction would do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Destruction {
+    /// Machines that would end: whose, and which.
+    pub machines: Vec<(Address, MachineId)>,
+    /// Resources that would go.
+    pub resources: Vec<Address>,
+    /// Volumes that would go with all they hold: whose, and which.
+    pub removed: Vec<(Address, VolumeId)>,
+    /// Volumes that would be kept.
+    pub kept: Vec<(Address, VolumeId)>,
+}
+
 impl Operator {
+    /// What [`Operator::destroy`] would do. It changes nothing.
+    ///
+    /// # Errors
+    /// When nobody claimed the name, a volume is named that is not the cluster's, or the provider gives no answer.
+    pub async fn plan_destruction(
+        &self,
+        spec: &Spec,
+        volumes: &BTreeSet<VolumeId>,
+    ) -> Result<Destruction, OperatorError> {
+        let anchor = self.anchor().await?.ok_or_else(|| self.nothing_left())?;
+        let inventory = self.list(&anchor.uid, Some(spec)).await?;
+        are_ours(volumes, &inventory)?;
+        let mut planned = Destruction::default();
+        for machine in inventory.machines.iter().filter(|machine| !machine.state.is_terminal()) {
+            planned.machines.push((machine.marks.address.clone(), machine.id.clone()));
+        }
+        planned.resources.extend(inventory.resources.iter().map(|resource| resource.address.clone()));
+        for volume in &inventory.volumes {
+            let side = if volumes.contains(&volume.id) { &mut planned.removed } else { &mut planned.kept };
+            side.push((volume.marks.address.clone(), volume.id.clone()));
+        }
+        for sorted in [&mut planned.removed, &mut planned.kept] {
+            sorted.sort();
+        }
+        planned.machines.sort();
+        planned.resources.sort();
+        Ok(planned)
+    }
+
+    fn nothing_left(&self) -> OperatorError {
+        OperatorError::new(codes::NO_CLUSTER, format!("there is no cluster {} here any more", self.site.cluster()))
+            .with_help("it was destroyed with its volumes, or never made")
+    }
+
     /// Ends the cluster. It may be interrupted and repeated.
     ///
     /// # Errors
@@ -40,19 +91,17 @@ impl Operator {
         volumes: &BTreeSet<VolumeId>,
         progress: &dyn Progress,
     ) -> Result<Destroyed, OperatorError> {
-        let anchor = self.anchor().await?.ok_or_else(|| self.not_formed())?;
+        let anchor = self.anchor().await?.ok_or_else(|| self.nothing_left())?;
         let inventory = self.list(&anchor.uid, Some(spec)).await?;
-        if let Some(unknown) = volumes.iter().find(|id| !inventory.volumes.iter().any(|volume| volume.id == **id)) {
-            return Err(OperatorError::new(codes::NOT_NAMED, format!("the cluster has no volume {unknown}"))
-                .with_help("`kitc status` shows the IDs of its volumes"));
-        }
-        self.stop_healing(spec, &inventory, progress).await?;
+        are_ours(volumes, &inventory)?;
+        self.stop_healing(&anchor.uid, spec, progress).await?;
+        let mut again = Again::new(&self.site.policy());
         let deadline = Instant::now() + PATIENCE;
         let mut ended = BTreeSet::new();
         loop {
             let inventory = self.list(&anchor.uid, Some(spec)).await?;
             let left = kit_planner::demolish(spec, &inventory);
-            for step in &left.steps {
+            for step in left.steps.iter().filter(|step| again.may_send(step)) {
                 progress.step(&format!("{}: {}", step.address, step.action.verb()));
                 match trouble(&self.send(&anchor.uid, step).await) {
                     Some(trouble) => progress.step(&format!("{}: {} was {trouble}", step.address, step.action.verb())),
@@ -62,6 +111,9 @@ impl Operator {
                 }
             }
             for address in &left.resources {
+                if !again.may(format!("{address} remove")) {
+                    continue;
+                }
                 progress.step(&format!("{address}: remove"));
                 if let Err(error) = self.asked(self.site.provider().remove_resource(&anchor.uid, address)).await {
                     progress.step(&format!("{address}: {error}"));
@@ -74,7 +126,7 @@ impl Operator {
                 Some(blocked) => blocked.reason.to_string(),
                 None => "what was ended is on its way out".to_owned(),
             };
-            progress.waiting(ended.len() - left.blocked.len().min(ended.len()), ended.len(), &waits);
+            progress.waits_for(&waits);
             if Instant::now() >= deadline {
                 return Err(OperatorError::new(
                     codes::NOT_CONVERGED,
@@ -94,25 +146,26 @@ impl Operator {
 
     /// Commits the end and waits until the last permit is over. Where no machine of a manager runs, nobody
     /// can heal and nothing can be committed.
-    async fn stop_healing(
-        &self,
-        spec: &Spec,
-        inventory: &Inventory,
-        progress: &dyn Progress,
-    ) -> Result<(), OperatorError> {
-        let nobody = spec
-            .leader_group()
-            .iter()
-            .flat_map(|group| &group.members)
-            .all(|address| inventory.machines_of(address).all(|machine| machine.state.is_terminal()));
-        if nobody && inventory.complete {
-            return Ok(());
+    async fn stop_healing(&self, uid: &ClusterUid, spec: &Spec, progress: &dyn Progress) -> Result<(), OperatorError> {
+        // One listing may lack a manager whose replica would heal against the destruction.
+        for look in 0..LOOKS_FOR_NOBODY {
+            if look > 0 {
+                progress.waits_for("no manager is listed; a second listing must confirm it");
+                sleep(Duration::from_millis(self.site.policy().absence_ms)).await;
+            }
+            let inventory = self.list(uid, Some(spec)).await?;
+            if !inventory.complete || !nobody_runs(spec, &inventory) {
+                break;
+            }
+            if inventory.strong || look + 1 == LOOKS_FOR_NOBODY {
+                return Ok(());
+            }
         }
         let changed = self.begin_destruction(Some(spec)).await?;
         progress.step("the destruction is committed: nothing heals any more");
         if changed.now.value.permit == PermitState::Open {
             let policy = self.site.policy();
-            progress.waiting(0, 1, "the last permit runs out");
+            progress.waits_for("the last permit runs out");
             sleep(Duration::from_millis(policy.succession_ms)).await;
         }
         Ok(())
@@ -148,4 +201,21 @@ impl Operator {
         }
         Ok((removed, kept))
     }
+}
+
+/// Refuses volumes that are not the cluster's.
+fn are_ours(volumes: &BTreeSet<VolumeId>, inventory: &Inventory) -> Result<(), OperatorError> {
+    match volumes.iter().find(|id| !inventory.volumes.iter().any(|volume| volume.id == **id)) {
+        None => Ok(()),
+        Some(unknown) => Err(OperatorError::new(codes::NOT_NAMED, format!("the cluster has no volume {unknown}"))
+            .with_help("`kitc status` shows the IDs of its volumes")),
+    }
+}
+
+/// No machine of a manager is listed that is not gone for good.
+fn nobody_runs(spec: &Spec, inventory: &Inventory) -> bool {
+    spec.leader_group()
+        .iter()
+        .flat_map(|group| &group.members)
+        .all(|address| inventory.machines_of(address).all(|machine| machine.state.is_terminal()))
 }

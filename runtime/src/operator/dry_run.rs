@@ -1,15 +1,17 @@
 //! What committing a revision would do: the whole difference, and the first round as the leader would decide
 //! it now. It asks and computes; it changes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use kit_graph::{Explained, Graph, OriginKind, Value};
 use kit_model::{
-    Address, Blocked, BootId, ClusterUid, Head, Inventory, Machine, Plan, ReplicaIdentity, RevisionId, Risk, Spec,
-    SwarmView,
+    Address, Blocked, BootId, ClusterUid, Head, Inventory, Machine, MachineState, Plan, ReplicaIdentity, RevisionId,
+    Risk, Spec, SwarmView,
 };
 use kit_planner::{ChangeRefused, Memory, Specs};
 use serde::Serialize;
+use tokio::time::timeout;
 
 use super::Operator;
 use super::commit::{Revision, refused};
@@ -27,6 +29,11 @@ pub struct DryRun {
     pub base: Option<RevisionId>,
     /// The revision that was planned.
     pub revision: RevisionId,
+    /// Why the cluster is paused, if it is: what follows would be done after `kitc resume`, and nothing before.
+    pub paused: Option<String>,
+    /// Values of the committed revision that the planned one gives differently, parameters that were given before and are
+    /// not given now among them.
+    pub values: Vec<ChangedValue>,
     /// Everything that differs, in order of address.
     pub changes: Vec<PlannedChange>,
     /// What would be done first.
@@ -39,6 +46,19 @@ pub struct DryRun {
     pub refused: Option<Refusal>,
 }
 
+/// A value that differs between the committed revision and the planned one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChangedValue {
+    /// Where it stands: `workers.count`.
+    pub address: String,
+    /// As committed; none where there was none.
+    pub before: Option<Value>,
+    /// As planned; none where there is none any more.
+    pub after: Option<Value>,
+    /// The parameter that it was given by and is not any more.
+    pub not_given: Option<String>,
+}
+
 /// One difference between what is and what is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlannedChange {
@@ -48,6 +68,8 @@ pub struct PlannedChange {
     pub change: ChangeKind,
     /// Why.
     pub why: String,
+    /// True if it was begun already: its intent is in the journal, or its machine is on its way out.
+    pub under_way: bool,
 }
 
 /// What becomes of a member, slot or resource.
@@ -103,7 +125,15 @@ impl PlannedWait {
         Self {
             address: blocked.address.clone(),
             code: blocked.reason.code().to_owned(),
-            why: blocked.reason.to_string(),
+            why: match &blocked.address {
+                // The command as it can be typed.
+                Some(address) => {
+                    ["--replace-volume", "--allow-outage"].iter().fold(blocked.reason.to_string(), |why, flag| {
+                        why.replace(&format!("{flag}`"), &format!("{flag} {address}`"))
+                    })
+                }
+                None => blocked.reason.to_string(),
+            },
         }
     }
 }
@@ -115,7 +145,7 @@ impl DryRun {
         let nothing = Inventory { complete: true, ..Inventory::default() };
         // Nobody claimed the name: what would be made is the same under any uid.
         let plan = kit_planner::bootstrap(&new.spec, &ClusterUid::from("unclaimed"), &nothing);
-        shown(new, None, &nothing, plan)
+        shown(new, None, None, &nothing, plan)
     }
 
     /// True if there is nothing to do.
@@ -137,19 +167,39 @@ impl Operator {
         if !kit_planner::is_formed(inventory) {
             let Some(anchor) = &view.anchor else { return Ok(DryRun::of_nothing(new)) };
             let plan = kit_planner::bootstrap(&new.spec, &anchor.uid, inventory);
-            return Ok(shown(new, None, inventory, plan));
+            return Ok(shown(new, None, None, inventory, plan));
         }
         let head = match (&view.head, &view.via) {
             (Some(head), _) => &head.value,
             (None, Err(why)) => {
-                return Err(OperatorError::new(crate::codes::NO_MANAGER_ANSWERS, why.clone())
-                    .with_help("`kitc status` shows which machines run; with none running `kitc recover FILE` helps"));
+                if let Some(destroyed) = self.if_destroyed(Some(&new.spec)).await {
+                    return Err(destroyed);
+                }
+                return Err(why.clone().with_help(
+                    "`kitc status` shows which machines run; with too few running `kitc recover FILE` helps",
+                ));
             }
             (None, Ok(_)) => return Err(self.not_formed()),
         };
         let swarm =
             view.swarm.as_ref().map_err(|why| OperatorError::new(crate::codes::NO_MANAGER_ANSWERS, why.clone()))?;
-        Ok(self.under_head(new, &view, inventory, swarm, head))
+        let mut plan = self.under_head(new, &view, inventory, swarm, head);
+        plan.paused.clone_from(&head.paused);
+        if head.revision != new.spec.revision {
+            plan.values = self.changed_values(&view, &head.revision, new).await;
+        }
+        Ok(plan)
+    }
+
+    /// In what the values of the two revisions differ; nothing where the committed one cannot be read.
+    async fn changed_values(&self, view: &ClusterView, base: &RevisionId, new: &Revision) -> Vec<ChangedValue> {
+        let Ok(via) = &view.via else { return Vec::new() };
+        let store = self.site.beside(via).store;
+        let Ok(Ok(bytes)) = timeout(self.patience(), store.revision(base)).await else { return Vec::new() };
+        match (Graph::from_bytes(&bytes), Graph::from_bytes(&new.bytes)) {
+            (Ok(before), Ok(after)) => changed_values(&before, &after),
+            _ => Vec::new(),
+        }
     }
 
     fn under_head(
@@ -164,10 +214,11 @@ impl Operator {
         specs.insert(Arc::clone(&new.spec));
         let next = match specs.get(&head.revision) {
             Some(committed) => match kit_planner::commit_revision(head, &head.revision, committed, &new.spec) {
-                Ok(next) => next,
-                Err(ChangeRefused::NothingChanged) => head.clone(),
+                Ok(next) => Head { paused: None, ..next },
+                // As after `kitc resume`: that nothing is done before is said apart.
+                Err(ChangeRefused::NothingChanged) => Head { paused: None, ..head.clone() },
                 Err(refusal) => {
-                    let mut shown = shown(new, Some(head), inventory, Plan::default());
+                    let mut shown = shown(new, Some(head), Some(committed), inventory, Plan::default());
                     let error = refused(refusal);
                     shown.refused = Some(Refusal { code: error.code.to_owned(), why: error.message });
                     return shown;
@@ -188,17 +239,19 @@ impl Operator {
         let member = view.leader.clone().or_else(|| view.via.clone().ok()).unwrap_or_else(|| Address::from("operator"));
         let me = ReplicaIdentity { member, boot_id: BootId::from("operator"), uid: Some(head.uid.clone()) };
         let plan = kit_planner::plan(&specs, inventory, swarm, &next, &memory, &policy, &me, now);
-        shown(new, Some(head), inventory, plan)
+        shown(new, Some(head), specs.get(&head.revision).map(Arc::as_ref), inventory, plan)
     }
 }
 
-fn shown(new: &Revision, head: Option<&Head>, inventory: &Inventory, plan: Plan) -> DryRun {
+fn shown(new: &Revision, head: Option<&Head>, committed: Option<&Spec>, inventory: &Inventory, plan: Plan) -> DryRun {
     DryRun {
         cluster: new.spec.cluster.clone(),
         formed: head.is_some(),
         base: head.map(|head| head.revision.clone()),
         revision: new.spec.revision.clone(),
-        changes: changes(&new.spec, inventory),
+        paused: None,
+        values: Vec::new(),
+        changes: changes(&new.spec, committed, inventory, head),
         steps: plan
             .steps
             .iter()
@@ -215,11 +268,14 @@ fn shown(new: &Revision, head: Option<&Head>, inventory: &Inventory, plan: Plan)
 }
 
 /// Everything in which `inventory` differs from `spec`, in order of address; slots in order of their number.
-fn changes(spec: &Spec, inventory: &Inventory) -> Vec<PlannedChange> {
+fn changes(spec: &Spec, committed: Option<&Spec>, inventory: &Inventory, head: Option<&Head>) -> Vec<PlannedChange> {
     let mut live: BTreeMap<&Address, Vec<&Machine>> = BTreeMap::new();
     let mut dead: BTreeMap<&Address, &Machine> = BTreeMap::new();
+    let mut leaving: BTreeMap<&Address, &Machine> = BTreeMap::new();
     for machine in &inventory.machines {
-        if machine.state.is_terminal() {
+        if machine.state == MachineState::ShuttingDown {
+            leaving.insert(&machine.marks.address, machine);
+        } else if machine.state.is_terminal() {
             dead.insert(&machine.marks.address, machine);
         } else {
             live.entry(&machine.marks.address).or_default().push(machine);
@@ -227,7 +283,9 @@ fn changes(spec: &Spec, inventory: &Inventory) -> Vec<PlannedChange> {
     }
     let mut changes = Vec::new();
     let mut change = |address: &Address, change, why: String| {
-        changes.push(PlannedChange { address: address.clone(), change, why });
+        // Of the committed revision itself: what another one begins is not begun yet.
+        let intent = head.filter(|head| head.revision == spec.revision).and_then(|head| head.intent(address));
+        changes.push(PlannedChange { address: address.clone(), change, why, under_way: intent.is_some() });
     };
     for resource in &spec.resources {
         if !inventory.resources.iter().any(|found| found.address == resource.address) {
@@ -238,11 +296,16 @@ fn changes(spec: &Spec, inventory: &Inventory) -> Vec<PlannedChange> {
         let slots = (1..=group.count).map(|slot| Address::of_slot(&group.name, slot));
         let addresses: Vec<Address> = if group.members.is_empty() { slots.collect() } else { group.members.clone() };
         for address in &addresses {
-            match (live.remove(address), dead.get(address)) {
-                (None, Some(machine)) => {
+            let gone = leaving.remove(address).or_else(|| dead.get(address).copied());
+            match (live.remove(address), gone) {
+                (None, Some(machine)) if machine.state == MachineState::ShuttingDown => {
+                    change(address, ChangeKind::Repair, format!("its machine {} is on its way out", machine.id));
+                }
+                // What was taken away on purpose and is asked for again is new.
+                (None, Some(machine)) if committed.is_none_or(|committed| committed.content_of(address).is_some()) => {
                     change(address, ChangeKind::Repair, format!("its machine {} is gone", machine.id))
                 }
-                (None, None) => change(address, ChangeKind::Create, "it has no machine".to_owned()),
+                (None, _) => change(address, ChangeKind::Create, "it has no machine".to_owned()),
                 (Some(machines), _) => {
                     if machines.iter().any(|machine| Some(&machine.marks.content) != spec.content_of(address)) {
                         change(address, ChangeKind::Replace, "what its machine is made from differs".to_owned());
@@ -255,5 +318,47 @@ fn changes(spec: &Spec, inventory: &Inventory) -> Vec<PlannedChange> {
         let ids: Vec<&str> = machines.iter().map(|machine| machine.id.as_str()).collect();
         change(address, ChangeKind::Remove, format!("the file does not ask for it; it has {}", ids.join(", ")));
     }
+    for (address, machine) in leaving.into_iter().filter(|(address, _)| spec.content_of(address).is_none()) {
+        changes.push(PlannedChange {
+            address: address.clone(),
+            change: ChangeKind::Remove,
+            why: format!("the file does not ask for it; {} is on its way out", machine.id),
+            under_way: true,
+        });
+    }
     changes
+}
+
+/// In what the values of two graphs differ, in order of address.
+fn changed_values(before: &Graph, after: &Graph) -> Vec<ChangedValue> {
+    let old = leaves(before);
+    let new = leaves(after);
+    let addresses: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let mut changed = Vec::new();
+    for address in addresses {
+        let (was, is) = (old.get(address), new.get(address));
+        if was.map(|one| &one.value) == is.map(|one| &one.value) {
+            continue;
+        }
+        let given = |one: Option<&Explained>| match one?.origin.as_ref()?.kind {
+            OriginKind::Param(ref name) => Some(name.clone()),
+            _ => None,
+        };
+        let not_given = given(was).filter(|_| given(is).is_none());
+        changed.push(ChangedValue {
+            address: address.clone(),
+            before: was.map(|one| one.value.clone()),
+            after: is.map(|one| one.value.clone()),
+            not_given,
+        });
+    }
+    changed
+}
+
+/// Each value of a graph with where it came from.
+fn leaves(graph: &Graph) -> BTreeMap<String, Explained> {
+    let roots = ["cluster", "outputs"].into_iter().map(str::to_owned);
+    let roots = roots.chain(graph.resources.iter().map(|resource| resource.address.clone()));
+    let roots = roots.chain(graph.groups.iter().map(|group| group.name.clone()));
+    roots.flat_map(|root| graph.explain(&root)).map(|one| (one.address.clone(), one)).collect()
 }

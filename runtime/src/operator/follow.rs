@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kit_model::{Head, Spec, Versioned};
+use kit_model::{Address, Head, Spec, Versioned};
 use tokio::time::{Instant, sleep};
 
 use super::converged::{Lack, lacks};
@@ -34,7 +34,7 @@ impl Operator {
                 },
                 Err(error) => error,
             };
-            progress.waiting(0, 1, &error.message);
+            progress.waits_for(&error.in_one_line());
             if Instant::now() >= deadline {
                 return Err(error);
             }
@@ -53,7 +53,7 @@ impl Operator {
         progress: &dyn Progress,
     ) -> Result<ClusterView, OperatorError> {
         let deadline = Instant::now() + patience;
-        let total = spec.resources.len() + spec.groups.values().map(|group| group.count as usize).sum::<usize>();
+        let total = things_of(spec);
         loop {
             let look = self.view(Some(spec)).await;
             let waits = match look {
@@ -67,7 +67,7 @@ impl Operator {
                             return Err(why);
                         }
                         let text = in_words(&lacks);
-                        progress.waiting(total.saturating_sub(lacks.len()), total, &text);
+                        progress.waiting(total.saturating_sub(missing(spec, &lacks)), total, &text);
                         if let Some(head) = view.head.filter(|head| head.value.revision != spec.revision) {
                             return Err(OperatorError::new(
                                 codes::BASE_MOVED,
@@ -77,13 +77,16 @@ impl Operator {
                         text
                     }
                     Err(why) => {
-                        progress.waiting(0, total, &why);
+                        if let Some(over) = self.if_destroyed(Some(spec)).await {
+                            return Err(over);
+                        }
+                        progress.waits_for(&why);
                         why
                     }
                 },
                 Err(error) => {
-                    progress.waiting(0, total, &error.message);
-                    error.message
+                    progress.waits_for(&error.in_one_line());
+                    error.in_one_line()
                 }
             };
             if Instant::now() >= deadline {
@@ -106,7 +109,10 @@ impl Operator {
             return Some(error("the cluster is being destroyed".to_owned()));
         }
         if let Some(why) = &head.paused {
-            return Some(error(format!("the cluster is paused: {why}")).with_help("`kitc resume` goes on"));
+            return Some(
+                error(format!("the cluster is paused: {why}"))
+                    .with_help("nothing acts until `kitc resume`; what is committed is done then"),
+            );
         }
         if let Some((address, failures)) =
             head.failures.iter().find(|(_, failures)| failures.count >= self.site.policy().max_failures)
@@ -128,10 +134,23 @@ impl Operator {
 fn seen(spec: &Spec, view: &ClusterView) -> Result<Vec<Lack>, String> {
     let inventory = view.inventory.as_ref().map_err(Clone::clone)?;
     let head = view.head.as_ref().ok_or_else(|| {
-        view.via.as_ref().err().cloned().unwrap_or_else(|| "the cluster is not formed yet".to_owned())
+        view.via.as_ref().err().map_or("the cluster is not formed yet".to_owned(), OperatorError::in_one_line)
     })?;
     let swarm = view.swarm.as_ref().map_err(Clone::clone)?;
-    Ok(lacks(spec, inventory, swarm, &head.value))
+    Ok(lacks(spec, inventory, Some(swarm), &head.value))
+}
+
+/// How much there is to be, counted alike from the first resource to the last slot: resources, members and slots.
+pub(super) fn things_of(spec: &Spec) -> usize {
+    spec.resources.len() + spec.groups.values().map(|group| group.count as usize).sum::<usize>()
+}
+
+/// How much of it is not there yet: what the whole cluster lacks, what is too many and what only settles is none of it.
+fn missing(spec: &Spec, lacks: &[Lack]) -> usize {
+    let asked_for = |address: &Address| {
+        spec.content_of(address).is_some() || spec.resources.iter().any(|resource| resource.address == *address)
+    };
+    lacks.iter().filter(|lack| !lack.settling && lack.address.as_ref().is_some_and(asked_for)).count()
 }
 
 /// The first few lacks, and how many more there are.

@@ -3,14 +3,17 @@
 //! Once a cluster is formed it provisions nothing any more but in `recover`, when no manager runs, and in
 //! `destroy`, after that was committed.
 
+mod again;
 mod begin;
 mod change;
 mod commit;
 mod converged;
 mod destroy;
+mod destroyed;
 mod dry_run;
 mod follow;
 mod history;
+mod outage;
 mod reach;
 mod recover;
 mod report;
@@ -30,10 +33,12 @@ pub use change::{Change, Changed};
 pub use commit::Revision;
 pub(crate) use converged::state_in_words;
 pub use converged::{Lack, lacks};
-pub use destroy::Destroyed;
-pub use dry_run::{ChangeKind, DryRun, PlannedChange, PlannedStep, PlannedWait, Refusal};
+pub use destroy::{Destroyed, Destruction};
+pub use destroyed::Over;
+pub use dry_run::{ChangeKind, ChangedValue, DryRun, PlannedChange, PlannedStep, PlannedWait, Refusal};
 pub use history::HistoryEntry;
 pub use reach::Reached;
+pub use recover::RecoveredFrom;
 pub use report::{MachineReport, MemberReport, NodeReport, ReplicaReport, Report, ResourceReport, VolumeReport};
 pub use view::ClusterView;
 
@@ -55,6 +60,9 @@ pub trait Progress: Send + Sync {
 
     /// So much of the whole is done, and this is waited for now.
     fn waiting(&self, done: usize, total: usize, message: &str);
+
+    /// This is waited for now; how much is done is not known anew.
+    fn waits_for(&self, message: &str);
 }
 
 impl Operator {

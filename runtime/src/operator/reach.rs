@@ -68,9 +68,10 @@ impl Operator {
             let message = if said.is_empty() {
                 format!("the cluster {} has no manager yet", self.site.cluster())
             } else {
-                format!("no manager of {} answers ({})", self.site.cluster(), said.join("; "))
+                format!("no manager of {} answers", self.site.cluster())
             };
             OperatorError::new(codes::NO_MANAGER_ANSWERS, message)
+                .with_causes(said)
                 .with_help("`kitc status` shows which machines run; after the loss of a leader try again in 20 s")
         })
     }

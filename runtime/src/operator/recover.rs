@@ -3,11 +3,14 @@
 //! takes no volume from a dead machine that the provider did not free.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-use kit_model::{Address, ErrorClass, Inventory, MachineState, Outcome, Spec, Volume};
+use kit_model::{Address, ErrorClass, Inventory, MachineState, Outcome, Plan, Spec, Volume};
 use tokio::time::{Instant, sleep};
 
+use super::again::Again;
+use super::reach::candidates;
 use super::send::trouble;
 use super::{Operator, Progress};
 use crate::codes;
@@ -19,7 +22,38 @@ const PATIENCE: Duration = Duration::from_secs(900);
 /// How long between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(1000);
 
+/// From what a recovery makes machines.
+#[derive(Debug, Clone)]
+pub enum RecoveredFrom {
+    /// The revision that was committed last, as a cache on this machine has it.
+    Committed(Arc<Spec>),
+    /// The file: nothing here knows what was committed last.
+    File(Arc<Spec>),
+}
+
+impl RecoveredFrom {
+    /// What is asked for.
+    #[must_use]
+    pub const fn spec(&self) -> &Arc<Spec> {
+        match self {
+            Self::Committed(spec) | Self::File(spec) => spec,
+        }
+    }
+}
+
 impl Operator {
+    /// From what a recovery would make machines: the revision that was committed last where it can be read, or else `file`.
+    ///
+    /// # Errors
+    /// When the provider gives no answer.
+    pub async fn recovery_from(&self, file: &Arc<Spec>) -> Result<RecoveredFrom, OperatorError> {
+        let Some(anchor) = self.anchor().await? else { return Ok(RecoveredFrom::File(Arc::clone(file))) };
+        Ok(match self.cached(&anchor.uid).await {
+            Some((_, spec)) => RecoveredFrom::Committed(spec),
+            None => RecoveredFrom::File(Arc::clone(file)),
+        })
+    }
+
     /// Starts what is stopped and makes what is gone, at its own IP with its own volume, until a manager
     /// answers: the same nodes, the same Swarm.
     ///
@@ -28,38 +62,42 @@ impl Operator {
     pub async fn recover(&self, spec: &Spec, progress: &dyn Progress) -> Result<(), OperatorError> {
         let anchor = self.anchor().await?.ok_or_else(|| self.not_formed())?;
         let inventory = self.list(&anchor.uid, Some(spec)).await?;
-        if !kit_planner::is_formed(&inventory) {
+        // What a partial listing lacks is unknown; the loop looks until one is whole.
+        if inventory.complete && !kit_planner::is_formed(&inventory) {
             return Err(self.not_formed());
+        }
+        if let Some(destroyed) = self.if_destroyed(Some(spec)).await {
+            return Err(destroyed);
         }
         if let Ok(reached) = self.reach_for(Some(spec)).await {
             let message = format!("{} answers: a recovery is only for when no manager can", reached.via);
             return Err(OperatorError::new(codes::MANAGERS_RUN, message)
                 .with_help("the leader's replica heals the others; `kitc status` shows what it waits for"));
         }
-        let whole = whole_managers(spec, &inventory);
-        let voters = spec.leader_group().map_or(0, |group| group.count);
-        if whole.len() >= kit_planner::majority(voters) as usize {
-            return Err(OperatorError::new(
-                codes::MANAGERS_RUN,
-                format!(
-                    "the machines of {} run with their volumes, which are enough to elect a leader",
-                    whole.join(", ")
-                ),
-            )
-            .with_help("after the loss of a leader try again in 20 s; `kitc status` shows what they wait for"));
+        if let Some(enough) = enough_run(spec, &inventory) {
+            return Err(OperatorError::new(codes::MANAGERS_RUN, enough)
+                .with_help("after the loss of a leader try again in 20 s; `kitc status` shows what they wait for"));
         }
+        let mut again = Again::new(&self.site.policy());
         let deadline = Instant::now() + PATIENCE;
         let mut first_absent: BTreeMap<Address, u64> = BTreeMap::new();
         let mut waits_for;
         loop {
-            if self.reach_for(Some(spec)).await.is_ok() {
+            if self.reach(&candidates(Some(spec), None)).await.is_ok() {
                 return Ok(());
             }
             match self.list(&anchor.uid, Some(spec)).await {
                 Ok(inventory) => {
                     let absent = self.confirmed_absent(spec, &inventory, &mut first_absent);
-                    let plan = kit_planner::recover(spec, &anchor.uid, &inventory, &absent);
+                    // Asked anew of each listing: once enough run, they elect a leader and its replica heals the rest.
+                    let plan = match enough_run(spec, &inventory) {
+                        Some(_) => Plan::default(),
+                        None => kit_planner::recover(spec, &anchor.uid, &inventory, &absent),
+                    };
                     for step in &plan.steps {
+                        if !again.may_send(step) {
+                            continue;
+                        }
                         progress.step(&format!("{}: {} ({})", step.address, step.action.verb(), step.why));
                         let outcome = self.send(&anchor.uid, step).await;
                         if let Outcome::Refused(error) = &outcome
@@ -82,10 +120,9 @@ impl Operator {
                         None => "the managers elect a leader".to_owned(),
                     };
                 }
-                Err(error) => waits_for = error.message,
+                Err(error) => waits_for = error.in_one_line(),
             }
-            let total = spec.leader_group().map_or(0, |group| group.members.len());
-            progress.waiting(0, total, &waits_for);
+            progress.waits_for(&waits_for);
             if Instant::now() >= deadline {
                 return Err(OperatorError::new(
                     codes::NOT_CONVERGED,
@@ -97,7 +134,7 @@ impl Operator {
     }
 
     /// Members whose machines are missing from this listing and from one long enough before.
-    fn confirmed_absent(
+    pub(super) fn confirmed_absent(
         &self,
         spec: &Spec,
         inventory: &Inventory,
@@ -121,6 +158,15 @@ impl Operator {
             .filter(|address| now.since(*first_absent.entry(address.clone()).or_insert(now.boot_ms)) >= distance)
             .collect()
     }
+}
+
+/// Why a recovery is not called for: enough machines run to elect a leader.
+fn enough_run(spec: &Spec, inventory: &Inventory) -> Option<String> {
+    let whole = whole_managers(spec, inventory);
+    let voters = spec.leader_group().map_or(0, |group| group.count);
+    (whole.len() >= kit_planner::majority(voters) as usize).then(|| {
+        format!("the machines of {} run with their volumes, which are enough to elect a leader", whole.join(", "))
+    })
 }
 
 /// Managers whose machine runs with its own volume, or may: what is unknown is not gone.

@@ -5,15 +5,17 @@ use std::collections::BTreeMap;
 
 use kit_model::{
     Address, Availability, Head, MachineState, Node, NodeState, OperationKind, PermitState, Reachability, RevisionId,
-    Role, Spec, SwarmView, VolumeState,
+    Role, Spec, VolumeState,
 };
 use kit_planner::ReplicaRole;
 use serde::Serialize;
 
+use super::destroyed::kept_volumes;
 use super::dry_run::PlannedWait;
 use super::view::ClusterView;
 use super::{Lack, Operator, lacks};
 use crate::error::OperatorError;
+use crate::shown::{STATUS_AT_LEAST_EVERY_MS, ShownStatus};
 
 /// The state of a cluster.
 #[derive(Debug, Clone, Serialize)]
@@ -32,6 +34,12 @@ pub struct Report {
     pub via: Option<Address>,
     /// Why no manager answers, if none does.
     pub unreachable: Option<String>,
+    /// What each manager said to that.
+    pub unreachable_causes: Vec<String>,
+    /// Why nobody acts, where that is known: no replica looks, or not the one beside the leader.
+    pub nobody_acts: Option<String>,
+    /// True where no machine of a manager is left, so that only an operator's recovery brings them back.
+    pub needs_recovery: bool,
     /// The committed revision.
     pub revision: Option<RevisionId>,
     /// The number of the last permit.
@@ -44,6 +52,10 @@ pub struct Report {
     pub paused: Option<String>,
     /// True while it is being destroyed.
     pub destroying: bool,
+    /// True once it was destroyed and volumes were kept.
+    pub destroyed: bool,
+    /// The volumes that are there.
+    pub volumes: Vec<String>,
     /// What the whole cluster waits for.
     pub waits: Vec<PlannedWait>,
     /// Members and slots, group by group.
@@ -73,6 +85,8 @@ pub struct MemberReport {
     pub nodes: Vec<NodeReport>,
     /// True if it is what is asked for.
     pub whole: bool,
+    /// True if nothing is known to be wrong, but nobody says whether its node answers: while no leader is elected.
+    pub unknown: bool,
     /// What it lacks.
     pub lacks: Option<String>,
     /// What Kit is doing about it.
@@ -163,8 +177,7 @@ impl Operator {
         let mut lacking: BTreeMap<Address, Lack> = BTreeMap::new();
         let mut converged = false;
         if let (Some(spec), Ok(inventory), Some(head)) = (spec, &view.inventory, head) {
-            let nobody = SwarmView::default();
-            let found = lacks(spec, inventory, view.swarm.as_ref().unwrap_or(&nobody), head);
+            let found = lacks(spec, inventory, view.swarm.as_ref().ok(), head);
             converged = found.is_empty() && view.head.is_some() && view.swarm.is_ok();
             lacking.extend(found.into_iter().filter_map(|lack| Some((lack.address.clone()?, lack))));
         }
@@ -192,13 +205,23 @@ impl Operator {
             converged,
             leader: view.leader.clone(),
             via: view.via.clone().ok(),
-            unreachable: view.via.clone().err(),
+            unreachable: view.via.as_ref().err().map(|error| error.message.clone()),
+            unreachable_causes: view.via.as_ref().err().map(|error| error.causes.clone()).unwrap_or_default(),
+            nobody_acts: nobody_acts(view),
+            needs_recovery: spec.is_some_and(|spec| needs_recovery(view, spec)),
             revision: head.map(|head| head.revision.clone()),
             epoch: head.map(|head| head.epoch.0),
             holder: head.and_then(|head| head.holder.as_ref()).map(|holder| holder.member.clone()),
             permit: head.map(|head| head.permit),
             paused: head.and_then(|head| head.paused.clone()),
             destroying: head.is_some_and(|head| head.destroying),
+            destroyed: view.inventory.as_ref().is_ok_and(|seen| kept_volumes(seen, spec, head).is_some()),
+            volumes: view
+                .inventory
+                .iter()
+                .flat_map(|inventory| &inventory.volumes)
+                .map(|volume| volume.id.to_string())
+                .collect(),
             waits: waits.get(&None).cloned().unwrap_or_default(),
             members,
             resources: resources_of(view, spec),
@@ -250,11 +273,50 @@ fn replicas_of(view: &ClusterView) -> Vec<ReplicaReport> {
         .map(|shown| ReplicaReport {
             member: shown.replica.clone(),
             process: shown.process,
-            runs: std::path::Path::new("/proc").join(shown.process.to_string()).exists(),
+            runs: runs(shown),
             role: shown.status.role,
             wall_ms: shown.wall_ms,
         })
         .collect()
+}
+
+/// How old what a replica shows of itself may be: several times as old as it ever is while it runs.
+const STALE_MS: u64 = 6 * STATUS_AT_LEAST_EVERY_MS;
+
+/// Why nobody acts, as far as what replicas show on this machine says.
+fn nobody_acts(view: &ClusterView) -> Option<String> {
+    let now_ms = view.at.wall_ms;
+    let looks = |replica: &&ShownStatus| runs(replica) && now_ms.saturating_sub(replica.wall_ms) < STALE_MS;
+    if !view.inventory.as_ref().is_ok_and(kit_planner::is_formed) {
+        return None;
+    }
+    let Some(last) = view.replicas.values().map(|replica| replica.wall_ms).max() else {
+        return Some("no replica ever looked".to_owned());
+    };
+    if !view.replicas.values().any(|replica| looks(&replica)) {
+        let seconds = now_ms.saturating_sub(last) / 1000;
+        return Some(match view.replicas.values().any(runs) {
+            true => format!("no replica has looked for {seconds} s"),
+            false => format!("no replica runs; the last one looked {seconds} s ago"),
+        });
+    }
+    let leader = view.leader.as_ref()?;
+    let beside = view.replicas.get(leader);
+    (!beside.is_some_and(|replica| looks(&replica)))
+        .then(|| format!("only the replica beside {leader}, which leads, may act, and it does not run"))
+}
+
+/// No machine of a manager is left of a cluster that was formed. A listing that is not complete shows no absence.
+fn needs_recovery(view: &ClusterView, spec: &Spec) -> bool {
+    let Ok(inventory) = &view.inventory else { return false };
+    let Some(leaders) = spec.leader_group() else { return false };
+    let mut machines = leaders.members.iter().flat_map(|address| inventory.machines_of(address));
+    inventory.complete && kit_planner::is_formed(inventory) && machines.all(|machine| machine.state.is_terminal())
+}
+
+/// Whether the process that showed this still runs on this machine.
+fn runs(shown: &ShownStatus) -> bool {
+    std::path::Path::new("/proc").join(shown.process.to_string()).exists()
 }
 
 /// What was seen, by address.
@@ -317,6 +379,7 @@ impl<'a> Sights<'a> {
         let answers = role == Role::Plain || (nodes.len() == 1 && nodes[0].state == NodeState::Ready);
         let lack = lacking.get(&address);
         let whole = runs && answers && lack.is_none_or(|lack| lack.settling);
+        let unknown = lack.is_some_and(|lack| lack.unknown);
         let doing = head.and_then(|head| head.intent(&address)).map(|intent| intent.kind);
         // What is whole and not under way waits for nothing: what a replica showed of it is a look old.
         let waits = if whole && doing.is_none() { None } else { waits.get(&Some(address.clone())).cloned() };
@@ -324,6 +387,7 @@ impl<'a> Sights<'a> {
             ip: ip.or_else(|| self.ips.get(&address).cloned()),
             volume: self.volumes.get(&address).cloned(),
             whole,
+            unknown,
             lacks: lack.map(|lack| lack.why.clone()),
             doing,
             waits: waits.unwrap_or_default(),

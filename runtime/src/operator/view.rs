@@ -27,7 +27,7 @@ pub struct ClusterView {
     /// What the provider lists.
     pub inventory: Result<Inventory, String>,
     /// The manager that was asked; none if no manager answers, and why.
-    pub via: Result<Address, String>,
+    pub via: Result<Address, OperatorError>,
     /// Who leads the Swarm.
     pub leader: Option<Address>,
     /// The head; none if no manager answers, or there is none yet.
@@ -63,11 +63,12 @@ impl Operator {
         let anchor = self.anchor().await?;
         let Some(claimed) = &anchor else {
             let why = format!("the cluster {} has not been claimed", self.site.cluster());
+            let nobody = OperatorError::new(crate::codes::NOT_FORMED, why.clone());
             return Ok(ClusterView {
                 at,
                 anchor,
                 inventory: Ok(Inventory { complete: true, at, ..Inventory::default() }),
-                via: Err(why.clone()),
+                via: Err(nobody),
                 leader: None,
                 head: None,
                 swarm: Err(why),
@@ -82,10 +83,10 @@ impl Operator {
             Some(_) => None,
             None => self.list(&claimed.uid, None).await.ok(),
         };
-        let asked = candidates(spec, first.as_ref());
+        let asked = self.candidates(&claimed.uid, spec, first.as_ref()).await;
         let reached = self.reach(&asked).await;
         let mut specs = Specs::new();
-        let mut swarm = Err(reached.as_ref().err().map(|error| error.message.clone()).unwrap_or_default());
+        let mut swarm = Err(reached.as_ref().err().map(|error| error.in_one_line()).unwrap_or_default());
         let (mut head, mut leader) = (None, None);
         if let Ok(reached) = &reached {
             head.clone_from(&reached.head);
@@ -107,9 +108,10 @@ impl Operator {
         let committed = head.as_ref().and_then(|head| specs.get(&head.value.revision)).map(Arc::as_ref);
         let inventory = self.list(&claimed.uid, committed.or(spec)).await.map_err(|error| error.message);
         let mut replicas = BTreeMap::new();
-        for member in &asked {
-            if let Ok(Some(shown)) = status_in(&self.site.member_directory(member)) {
-                replicas.insert(member.clone(), shown);
+        // Of all that ever showed themselves here: a replica goes on looking when its machine is gone.
+        for directory in self.member_directories() {
+            if let Ok(Some(shown)) = status_in(&directory) {
+                replicas.insert(shown.replica.clone(), shown);
             }
         }
         let cached = if head.is_none() { self.cached(&claimed.uid).await } else { None };
@@ -121,7 +123,7 @@ impl Operator {
             at,
             anchor,
             inventory,
-            via: reached.map(|reached| reached.via).map_err(|error| error.message),
+            via: reached.map(|reached| reached.via),
             leader,
             head,
             swarm,
@@ -132,18 +134,65 @@ impl Operator {
         })
     }
 
-    /// The latest head in the caches of the replicas on this machine.
-    async fn cached(&self, uid: &ClusterUid) -> Option<(Versioned<Head>, Arc<Spec>)> {
-        let entries = std::fs::read_dir(self.site.directory().join("members")).ok()?;
-        let states = entries.flatten().filter_map(|entry| StateDirectory::open(entry.path()).ok());
-        let (head, state) = states
-            .filter_map(|state| Some((state.cached_head()?, state)))
+    /// Whom to ask. Where nothing is named and no machine of a member is listed any more, those that were committed last:
+    /// their replicas still show themselves.
+    pub(super) async fn candidates(
+        &self,
+        uid: &ClusterUid,
+        spec: Option<&Spec>,
+        inventory: Option<&Inventory>,
+    ) -> Vec<Address> {
+        let listed = candidates(spec, inventory);
+        if !listed.is_empty() || spec.is_some() {
+            return listed;
+        }
+        let cached = self.cached(uid).await;
+        candidates(cached.as_ref().map(|(_, spec)| &**spec), None)
+    }
+
+    /// The latest head in the caches on this machine: of replicas, and of the operators that changed it.
+    pub(super) async fn cached(&self, uid: &ClusterUid) -> Option<(Versioned<Head>, Arc<Spec>)> {
+        let members = self.member_directories().into_iter();
+        // Only what is there: who looks makes nothing.
+        let places = members.chain([self.own_cache()]).filter(|path| path.join("head.json").exists());
+        let states: Vec<StateDirectory> = places.filter_map(|path| StateDirectory::open(path).ok()).collect();
+        let head = states
+            .iter()
+            .filter_map(StateDirectory::cached_head)
             // The name may have been another cluster's before.
-            .filter(|(head, _)| head.value.uid == *uid)
-            .max_by_key(|(head, _)| (head.value.epoch, head.version))?;
-        let bytes = state.revisions().revision(&head.value.revision).await.ok()?;
-        let spec = spec_of(&bytes, &head.value.revision).ok()?;
-        Some((head, Arc::new(spec)))
+            .filter(|head| head.value.uid == *uid)
+            .max_by_key(|head| head.version)?;
+        for state in &states {
+            if let Ok(bytes) = state.revisions().revision(&head.value.revision).await
+                && let Ok(spec) = spec_of(&bytes, &head.value.revision)
+            {
+                return Some((head, Arc::new(spec)));
+            }
+        }
+        None
+    }
+
+    /// Where replicas keep their files on this machine, as far as they ever ran here.
+    fn member_directories(&self) -> Vec<std::path::PathBuf> {
+        let members = std::fs::read_dir(self.site.directory().join("members"));
+        members.into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+    }
+
+    /// Where operators on this machine keep what they committed last.
+    fn own_cache(&self) -> std::path::PathBuf {
+        self.site.directory().join("operator")
+    }
+
+    /// Keeps a head, and its revision if it is at hand, for when no manager answers any more. It is no truth: where it
+    /// cannot be kept, nothing is lost but words.
+    pub async fn remember(&self, head: &Versioned<Head>, revision: Option<&[u8]>) {
+        let Ok(state) = StateDirectory::open(self.own_cache()) else { return };
+        let _ = state.cache_head(head);
+        if let Some(bytes) = revision {
+            let _ = state.revisions().put_revision(&head.value.revision, bytes).await;
+        }
+        let named: Vec<_> = head.value.revisions().cloned().collect();
+        let _ = state.revisions().prune_unnamed(&named);
     }
 
     /// Whether the machine of `member` runs, and since which boot.

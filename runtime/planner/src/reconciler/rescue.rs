@@ -271,10 +271,10 @@ fn make(scene: &RescueScene<'_>, address: &Address, volume: &Volume) -> Result<(
     };
     // What the member was made from, if a loaded revision still says it; else what the head says.
     let former = specs.with_content(address, &dead.marks.content).unwrap_or(spec);
-    if let VolumeState::Held(holder) = &volume.state {
-        if !is_terminal(inventory, &holder.machine) {
-            return Err(Reason::VolumeElsewhere { volume: volume.id.clone(), machine: holder.machine.clone() });
-        }
+    if let VolumeState::Held(holder) = &volume.state
+        && !is_terminal(inventory, &holder.machine)
+    {
+        return Err(Reason::VolumeElsewhere { volume: volume.id.clone(), machine: holder.machine.clone() });
     }
     let (Some(group), Some(member)) = (former.group_of(address), former.members.get(address)) else {
         return Err(Reason::CannotReproduce);
