@@ -25,6 +25,7 @@ codes! {
     WRONG_CLUSTER = "KIT0009", "a file of another cluster than the one that is named";
     BAD_PARAMETERS = "KIT0010", "a TOML file of parameters that cannot be read";
     NOT_SIMULATED = "KIT0011", "a cluster that cannot be simulated";
+    NO_TEST = "KIT0012", "no test to run";
 }
 
 /// A code with its page, from whichever crate.

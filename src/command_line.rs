@@ -45,6 +45,9 @@ pub(crate) enum Command {
     /// Lay files out in the one way that Kit has
     Fmt(crate::fmt::Fmt),
 
+    /// Run the tests that stand in files
+    Test(crate::test::Test),
+
     /// Fetch the modules that a file uses by their addresses, and pin them
     Lock(crate::lock::Lock),
 
@@ -102,7 +105,7 @@ pub(crate) enum Command {
 
 /// The verbs as the help shows them. A test holds that none is missing.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Write a file", &["check", "fmt", "lock", "compile", "graph", "explain"]),
+    ("Write a file", &["check", "fmt", "test", "lock", "compile", "graph", "explain"]),
     ("Run a cluster", &["plan", "apply", "commit", "rollback", "pause", "resume", "recover", "destroy"]),
     ("Look at a cluster", &["status", "history", "events"]),
     ("Try it without a cloud", &["simulate", "sim"]),

@@ -26,6 +26,7 @@ mod graph;
 mod history;
 mod interrupt;
 mod json_diagnostics;
+mod junit;
 mod last_resort;
 mod lock;
 mod lookups;
@@ -40,6 +41,7 @@ mod rollback;
 mod sim;
 mod simulate;
 mod status;
+mod test;
 mod timeline;
 mod watch_end;
 
@@ -88,6 +90,7 @@ fn run(arguments: CommandLine, console: &mut Console) -> Result<Exit, Failure> {
         Command::Events(verb) => verb.run(console),
         Command::Sim(verb) => verb.run(console),
         Command::Simulate(verb) => verb.run(console),
+        Command::Test(verb) => verb.run(console),
         Command::Explain(verb) => verb.run(console),
         Command::Completions(verb) => verb.run(console),
     }

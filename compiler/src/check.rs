@@ -9,6 +9,7 @@ mod expressions;
 mod mismatch;
 mod operators;
 mod patterns;
+mod tests_of_clusters;
 
 pub(crate) use expressions::with_article;
 pub(crate) use mismatch::literal_texts;
@@ -151,6 +152,9 @@ impl<'a> Checker<'a> {
         }
         for cluster in &program.module(module).clusters {
             self.cluster(module, cluster);
+        }
+        for test in &program.module(module).tests {
+            self.test(module, test);
         }
     }
 

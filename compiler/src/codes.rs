@@ -34,6 +34,7 @@ codes! {
     IN_MODULE = "KIT2013", "A declaration that a module cannot have";
     MODULE_NAME = "KIT2014", "A module whose file name is no name";
     COMPONENT_SCOPE = "KIT2015", "A component that looks beyond its parameters";
+    TEST_NAME = "KIT2016", "A test without a name of its own";
 
     MISMATCH = "KIT3001", "A value of the wrong type";
     UNKNOWN_FIELD = "KIT3002", "A field that does not exist";
@@ -74,4 +75,5 @@ codes! {
     FOREIGN_PROVIDER = "KIT5008", "A thing of another provider than the cluster's";
     BAD_NAME = "KIT5009", "A name that cannot be the name of a thing";
     BAD_LEADER = "KIT5010", "A leader that is no group with members";
+    NO_SUCH_ERROR = "KIT5011", "An expected error that did not come";
 }

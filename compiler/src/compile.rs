@@ -9,7 +9,7 @@ use crate::check::{Checked, Checker};
 use crate::codes;
 use crate::eval::{Evaluator, GivenParam, Mode};
 use crate::expand::Expanded;
-use crate::hir::{DefKind, MetaKind, Program};
+use crate::hir::{DefKind, MetaKind, Program, TestDecl};
 use crate::inputs::{Inputs, MAX_LOOKUP_ROUNDS, ParamValue};
 use crate::lower::Lowering;
 use crate::outside;
@@ -34,7 +34,7 @@ impl Findings {
         self.omitted > 0 || self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
-    fn of(report: Report) -> Self {
+    pub(crate) fn of(report: Report) -> Self {
         let omitted = report.dropped();
         Self { diagnostics: report.into_sorted(), omitted }
     }
@@ -90,10 +90,22 @@ pub fn check(sources: &mut Sources, root: SourceId) -> Findings {
 pub fn compile(sources: &mut Sources, root: SourceId, inputs: &Inputs) -> Step {
     let mut report = Report::default();
     let (program, checked) = load(sources, root, &mut report);
-    let params = given_params(&program, inputs, &mut report);
+    step(&program, &checked, sources, report, inputs, None)
+}
+
+/// Works a program out as far as the given answers allow, and with it what a test of it says.
+pub(crate) fn step(
+    program: &Program,
+    checked: &Checked,
+    sources: &Sources,
+    mut report: Report,
+    inputs: &Inputs,
+    test: Option<&TestDecl>,
+) -> Step {
+    let params = given_params(program, inputs, &mut report);
     // First as if nothing were looked up: what must be known earlier shows, whatever the answers are.
-    let mut evaluator = Evaluator::new(&program, &checked, &mut report, Mode::Compile, &params, None);
-    let expanded = evaluator.expand();
+    let mut evaluator = Evaluator::new(program, checked, &mut report, Mode::Compile, &params, None);
+    let expanded = evaluator.expand_with(test);
     if evaluator.report.has_errors() {
         return Step::Failed(Findings::of(report));
     }
@@ -101,8 +113,8 @@ pub fn compile(sources: &mut Sources, root: SourceId, inputs: &Inputs) -> Step {
         return lower(evaluator, &expanded, sources, report_of);
     }
     drop(evaluator);
-    let mut evaluator = Evaluator::new(&program, &checked, &mut report, Mode::Compile, &params, Some(&inputs.answers));
-    let expanded = evaluator.expand();
+    let mut evaluator = Evaluator::new(program, checked, &mut report, Mode::Compile, &params, Some(&inputs.answers));
+    let expanded = evaluator.expand_with(test);
     if evaluator.report.has_errors() {
         return Step::Failed(Findings::of(report));
     }
@@ -183,7 +195,7 @@ pub fn describe(sources: &mut Sources, root: SourceId) -> String {
 }
 
 /// Reads a file and the modules it uses, resolves its names and checks its types.
-fn load(sources: &mut Sources, root: SourceId, report: &mut Report) -> (Program, Checked) {
+pub(crate) fn load(sources: &mut Sources, root: SourceId, report: &mut Report) -> (Program, Checked) {
     let program = crate::modules::read(sources, root, report);
     let mut checker = Checker::new(&program, report);
     for module in 0..program.modules.len() {

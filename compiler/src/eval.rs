@@ -76,6 +76,10 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) params: &'a BTreeMap<u32, GivenParam>,
     /// Answered lookups by key; none while none may be used.
     pub(crate) answers: Option<&'a BTreeMap<String, kit_graph::Value>>,
+    /// Parameters that a test gives, by the index of their definition.
+    pub(crate) given_by_test: BTreeMap<u32, ExprId>,
+    /// A test is run: secrets that are not given have stand-ins.
+    pub(crate) in_test: bool,
     /// The lookups that the program makes, by key.
     pub(crate) lookups: IndexMap<String, PendingLookup>,
     pub(crate) slots: Vec<Vec<Slot>>,
@@ -122,6 +126,8 @@ impl<'a> Evaluator<'a> {
             mode,
             params,
             answers,
+            given_by_test: BTreeMap::new(),
+            in_test: false,
             lookups: IndexMap::new(),
             slots,
             groups: IndexMap::default(),
@@ -231,6 +237,9 @@ impl<'a> Evaluator<'a> {
                 if let Some(index) = program.instance_index(def.module) {
                     return self.instance_param(index, def);
                 }
+                if let Some(given) = self.given_by_test.get(&def.index).copied().filter(|_| def.module == 0) {
+                    return self.param_of_test(def, given);
+                }
                 if let Some(given) = self.params.get(&def.index).filter(|_| def.module == 0) {
                     let blame =
                         Blame { mismatch: codes::PARAM_TYPE, refinement: codes::PARAM_REFINED, span: Some(given.span) };
@@ -242,7 +251,8 @@ impl<'a> Evaluator<'a> {
                     if default.is_none() && self.mode == Mode::Check {
                         return Value::new(Data::Awaited(Awaited::Param(def)), Self::def_origin(def));
                     }
-                    if default.is_some() {
+                    // Nothing is worked out from what a secret is, so a test needs none to be like any other run.
+                    if default.is_some() || (self.in_test && def.module == 0) {
                         return Value::new(
                             Data::Opaque(Rc::new(crate::value::Opaque::Secret(name))),
                             Self::def_origin(def),

@@ -3,6 +3,7 @@
 mod groups;
 mod requires;
 mod rules;
+mod tests_of_clusters;
 
 use std::rc::Rc;
 

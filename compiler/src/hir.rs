@@ -74,6 +74,7 @@ pub(crate) struct Module {
     /// Its outputs, by the numbers of their definitions.
     pub(crate) outputs: Vec<u32>,
     pub(crate) metadata: Vec<MetaEntry>,
+    pub(crate) tests: Vec<TestDecl>,
 }
 
 impl Module {
@@ -92,6 +93,7 @@ impl Module {
             requires: Vec::new(),
             outputs: Vec::new(),
             metadata: Vec::new(),
+            tests: Vec::new(),
         }
     }
 }
@@ -184,6 +186,29 @@ pub(crate) struct Refinement {
 pub(crate) struct Cluster {
     pub(crate) span: TextSpan,
     pub(crate) items: Vec<Item>,
+}
+
+/// `test "name" with { … } { … }`.
+#[derive(Debug)]
+pub(crate) struct TestDecl {
+    pub(crate) name: Rc<str>,
+    pub(crate) name_span: TextSpan,
+    /// The parameters that it gives, as fields.
+    pub(crate) given: Vec<Item>,
+    /// Its `let`s, in the slots from 0 on.
+    pub(crate) lets: Vec<TestLet>,
+    /// What must hold, and what stands there by mistake.
+    pub(crate) items: Vec<Item>,
+    /// The code or a part of the message of the error that must come.
+    pub(crate) fails_with: Option<(Rc<str>, TextSpan)>,
+}
+
+/// A `let` of a test.
+#[derive(Debug)]
+pub(crate) struct TestLet {
+    pub(crate) name: Name,
+    pub(crate) ty: Option<Ty>,
+    pub(crate) value: ExprId,
 }
 
 /// What stands in braces or brackets.

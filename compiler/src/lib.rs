@@ -17,6 +17,7 @@ mod outside;
 mod report;
 mod resolve;
 mod sources;
+mod tests_of_clusters;
 mod types;
 mod value;
 
@@ -25,3 +26,4 @@ pub use compile::{Compiled, Findings, Lookup, Step, check, compile, describe};
 pub use inputs::{Inputs, MAX_LOOKUP_ROUNDS, ParamInput, ParamValue};
 pub use modules::MAX_MODULES;
 pub use sources::Sources;
+pub use tests_of_clusters::{TestOutcome, TestRun, run_tests};

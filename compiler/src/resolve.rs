@@ -3,9 +3,11 @@
 mod blocks;
 mod components;
 mod expressions;
+mod tests_of_clusters;
 mod types;
 
 use components::Outer;
+pub(crate) use tests_of_clusters::given_fields;
 pub(crate) use types::ROLE_VARIABLES;
 
 use indexmap::IndexMap;
@@ -284,7 +286,11 @@ impl Resolver<'_> {
                 let item = self.require(require);
                 module.requires.push(item);
             }
-            ast::Decl::Test(test) => self.unsupported(Self::text_span(test), "a test"),
+            ast::Decl::Test(test) => {
+                if let Some(test) = self.test(test, &module.tests) {
+                    module.tests.push(test);
+                }
+            }
             ast::Decl::Metadata(metadata) => {
                 self.refuse_outside_std("metadata", Self::text_span(metadata));
                 let Some(written) = metadata.name() else { return };

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use kit_compiler::{Inputs, Lookup, Sources, TestOutcome, TestRun, run_tests};
+use kit_graph::Value;
 use proptest::prelude::*;
 
 use crate::frame::{How, run};
@@ -9,7 +11,7 @@ use crate::frame::{How, run};
 const EXAMPLES: [&str; 4] = ["swarm-sim.kit", "swarm-docker.kit", "swarm-generated.kit", "swarm-aws.kit"];
 
 /// Pieces of the language, so that an edit often makes something that parses.
-const PIECES: [&str; 40] = [
+const PIECES: [&str; 44] = [
     "member m1 { ip = 10.0.0.1 }",
     "for n in 1..=3 {",
     "}",
@@ -50,6 +52,10 @@ const PIECES: [&str; 40] = [
     "\n",
     "(",
     "9223372036854775807",
+    "test \"a\" with { size = 5 } {",
+    "test \"b\" with { size = size + workers.count } { require size == 5 else \"${size}\" }",
+    "let c = managers.count",
+    "fails_with = \"KIT5004\"",
 ];
 
 fn check_and_compile(text: &str) {
@@ -60,6 +66,16 @@ fn check_and_compile(text: &str) {
         assert!(!diagnostic.message.is_empty());
     }
     run("any.kit", text, &How { lookups: true, ..How::read("compile --set size=5") });
+    let _ = run_the_tests(text);
+}
+
+fn run_the_tests(text: &str) -> TestRun {
+    let mut sources = Sources::new();
+    let root = sources.add("any.kit", text);
+    let answer = |asked: &[Lookup]| Ok(asked.iter().map(|lookup| (lookup.key.clone(), Value::Int(1))).collect());
+    let run = run_tests(&mut sources, root, &Inputs::new(), |_| true, answer);
+    assert!(run.findings.has_errors() || run.outcomes.len() == run.declared);
+    run
 }
 
 proptest! {
@@ -125,4 +141,26 @@ fn growth_is_bounded() {
         lists.push_str(&format!("let l{} = [for x in l{n} {{ x }}, for y in l{n} {{ y }}]\n", n + 1));
     }
     check_and_compile(&lists);
+}
+
+/// Tests of one file, each of which works the file out anew.
+const MANY_TESTS: usize = 200;
+
+#[test]
+fn tests_end_whatever_they_give() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/swarm-sim.kit");
+    let example = std::fs::read_to_string(path).unwrap();
+    // What is given leads back to itself through a group, at once, or from another parameter.
+    let circles =
+        ["size = workers.count + 1", "size = size", "size = managers.count + workers.count", "name = \"${name}\""];
+    for circle in circles {
+        let run = run_the_tests(&format!("{example}\ntest \"circle\" with {{ {circle} }} {{}}\n"));
+        let codes: Vec<&str> = run.outcomes[0].findings.diagnostics.iter().map(|found| found.code.as_str()).collect();
+        assert_eq!(codes, ["KIT2004"], "{circle}");
+    }
+    let many: String = (0..MANY_TESTS)
+        .map(|n| format!("test \"t{n}\" with {{ size = {} }} {{ require workers.count > 0 else \"none\" }}\n", n + 4))
+        .collect();
+    let run = run_the_tests(&format!("{example}\n{many}"));
+    assert_eq!(run.outcomes.iter().filter(|outcome| TestOutcome::passed(outcome)).count(), MANY_TESTS);
 }

@@ -145,6 +145,20 @@ fn a_line_moved_changes_no_hash_and_a_value_does() {
 }
 
 #[test]
+fn a_test_changes_no_graph() {
+    let text = read("swarm-sim.kit");
+    let bytes = |text: &str| run("a.kit", text, &How::read("compile")).graph.unwrap().to_canonical_bytes();
+    let tested = format!(
+        "{text}\ntest \"five\" with {{ size = 5 }} {{\n  let spare = workers.count - 1\n  require spare == 9 else \"it is not\"\n}}\n"
+    );
+    assert_eq!(bytes(&text), bytes(&tested));
+    // The test is one: it is run, and fails.
+    let outcome = run("a.kit", &tested, &How::read("test"));
+    let codes: Vec<&str> = outcome.findings.diagnostics.iter().map(|found| found.code.as_str()).collect();
+    assert_eq!(codes, ["KIT5004"]);
+}
+
+#[test]
 fn answers_are_fixed_in_the_graph() {
     let graph = compiled(EXAMPLES[3].0, EXAMPLES[3].1);
     let lookups: BTreeMap<String, Value> = [

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use kit_compiler::{Findings, Inputs, Sources, Step, check, compile};
+use kit_compiler::{Findings, Inputs, Sources, Step, check, compile, run_tests};
 use kit_graph::{Graph, Value};
 use kit_lang::{Diagnostic, SourceId, Span};
 
-/// How an example is run: `compile --set a=1 --params {…} --metadata {…}`, or nothing for a check.
+/// How an example is run: `compile --set a=1 --params {…} --metadata {…}`, `test --metadata {…}`, or nothing for a check.
 #[derive(Debug, Default, Clone)]
 pub struct How {
     pub compile: bool,
+    pub test: bool,
     pub sets: Vec<String>,
     pub params: Option<String>,
     pub metadata: Option<String>,
@@ -19,7 +20,12 @@ pub struct How {
 impl How {
     /// Reads the words behind ```` ```kit ````, or those in a page.
     pub fn read(text: &str) -> How {
-        let mut how = How { compile: text.contains("compile"), lookups: text.contains("lookups"), ..How::default() };
+        let mut how = How {
+            compile: text.contains("compile"),
+            test: text.trim_start().starts_with("test") || text.contains("`kitc test"),
+            lookups: text.contains("lookups"),
+            ..How::default()
+        };
         let mut rest = text;
         while let Some(at) = rest.find("--") {
             let (flag, after) = rest[at + 2..].split_once(' ').unwrap_or((&rest[at + 2..], ""));
@@ -69,7 +75,7 @@ pub struct Outcome {
 pub fn run(name: &str, text: &str, how: &How) -> Outcome {
     let mut sources = Sources::new();
     let root = add_files(&mut sources, name, text);
-    if !how.compile {
+    if !how.compile && !how.test {
         let findings = check(&mut sources, root);
         return Outcome { sources, findings, graph: None };
     }
@@ -88,6 +94,9 @@ pub fn run(name: &str, text: &str, how: &How) -> Outcome {
     }
     if !refused.is_empty() {
         return Outcome { sources, findings: Findings { diagnostics: refused, omitted: 0 }, graph: None };
+    }
+    if how.test {
+        return run_all_tests(sources, root, &inputs, how);
     }
     // More rounds than the compiler allows, so that it has to stop by itself.
     for round in 0..20 {
@@ -108,6 +117,30 @@ pub fn run(name: &str, text: &str, how: &How) -> Outcome {
         }
     }
     panic!("{name}: the compiler asks without end");
+}
+
+/// What the tests of an example find, together.
+fn run_all_tests(mut sources: Sources, root: SourceId, inputs: &Inputs, how: &How) -> Outcome {
+    let run = run_tests(
+        &mut sources,
+        root,
+        inputs,
+        |_| true,
+        |lookups| {
+            assert!(how.lookups, "a test asks for {lookups:?}");
+            Ok(lookups.iter().map(|lookup| (lookup.key.clone(), Value::String("answer".to_owned()))).collect())
+        },
+    );
+    let mut findings = run.findings;
+    if !findings.has_errors() {
+        assert_eq!(run.outcomes.len(), run.declared, "each test is run");
+        assert!(run.declared > 0, "an example of tests has none");
+    }
+    for outcome in run.outcomes {
+        findings.diagnostics.extend(outcome.findings.diagnostics);
+        findings.omitted += outcome.findings.omitted;
+    }
+    Outcome { sources, findings, graph: None }
 }
 
 /// A place as `name:line:column-end`.

@@ -42,7 +42,7 @@ ast_nodes! {
     Require = REQUIRE,
     /// `output name = value`
     Output = OUTPUT,
-    /// `test "name" { … }`
+    /// `test "name" with { … } { … }`
     Test = TEST,
     /// `extern resource Name { … }`
     ExternResource = EXTERN_RESOURCE,
@@ -109,7 +109,7 @@ ast_enum! {
 ast_enum! {
     /// What stands in a `test`.
     TestItem {
-        /// A parameter of the file under test.
+        /// What the test says of itself: the error that it expects.
         Field(Field) = FIELD,
         /// A name for a value.
         Let(Let) = LET,
@@ -368,9 +368,19 @@ impl Test {
         child(self.syntax())
     }
 
+    /// The parameters that it gives the file: `with { … }`.
+    pub fn given(&self) -> Option<Block> {
+        if self.is_given() { child(self.syntax()) } else { None }
+    }
+
     /// What stands inside.
     pub fn items(&self) -> impl Iterator<Item = TestItem> + use<> {
-        child::<Block>(self.syntax()).into_iter().flat_map(|block| children(block.syntax()))
+        let block: Option<Block> = nth_child(self.syntax(), usize::from(self.is_given()));
+        block.into_iter().flat_map(|block| children(block.syntax()))
+    }
+
+    fn is_given(&self) -> bool {
+        token(self.syntax(), SyntaxKind::WITH_KW).is_some()
     }
 }
 
