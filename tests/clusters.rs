@@ -341,6 +341,7 @@ fn a_destroyed_cluster_whose_volumes_are_kept_is_said_to_be_that_and_its_watch_e
         &["apply", FILE, "--yes"][..],
         &["apply", FILE, "--yes", "--watch"],
         &["recover", FILE, "--yes"],
+        &["recover", FILE],
         &["commit", FILE, "--set", "size=6", "--yes"],
         &["history"],
         &["history", FILE],

@@ -15,7 +15,7 @@ const MAX_LABELS: usize = 8;
 pub(crate) struct Report {
     sink: DiagnosticSink,
     comparisons: usize,
-    /// A place that every finding belongs to for now, such as the instance of a component that is worked out.
+    /// What is being worked out, such as an instance of a component: each finding is labelled with its place.
     pub(crate) context: Option<(Span, String)>,
 }
 

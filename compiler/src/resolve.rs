@@ -84,28 +84,35 @@ pub(crate) fn resolve(
     let Module { source, is_std, ref name, .. } = program.modules[module as usize];
     let built = Module::empty(source, name.clone(), is_std);
     let declarations: Vec<ast::Decl> = file.declarations().collect();
-    let mut resolver = Resolver {
-        program,
-        report,
-        source,
-        module,
-        is_std,
-        exprs: Vec::new(),
-        spans: Vec::new(),
-        kinds: Vec::new(),
-        name_spans: Vec::new(),
-        by_name: IndexMap::default(),
-        scope: Vec::new(),
-        in_function: false,
-        outer: None,
-        depth: 0,
-    };
+    let mut resolver = Resolver::new(program, report, source, module, is_std);
     for (name, module, span) in uses {
         resolver.bind(name, Binding::Module(module, span), span);
     }
     let built = resolver.read(&declarations, built);
     program.modules[module as usize] = built;
     types::cut_alias_cycles(program, report, module);
+}
+
+impl<'a> Resolver<'a> {
+    /// One that has read nothing, for a file; `outer` makes it one for a component.
+    fn new(program: &'a mut Program, report: &'a mut Report, source: SourceId, module: u16, is_std: bool) -> Self {
+        Self {
+            program,
+            report,
+            source,
+            module,
+            is_std,
+            exprs: Vec::new(),
+            spans: Vec::new(),
+            kinds: Vec::new(),
+            name_spans: Vec::new(),
+            by_name: IndexMap::default(),
+            scope: Vec::new(),
+            in_function: false,
+            outer: None,
+            depth: 0,
+        }
+    }
 }
 
 impl Resolver<'_> {

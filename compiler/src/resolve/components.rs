@@ -65,27 +65,10 @@ impl Resolver<'_> {
         let built = empty();
         self.program.modules.push(empty());
         let declarations: Vec<ast::Decl> = component.declarations().collect();
-        let inner = Resolver {
-            program: self.program,
-            report: self.report,
-            source: self.source,
-            module,
-            is_std: self.is_std,
-            exprs: Vec::new(),
-            spans: Vec::new(),
-            kinds: Vec::new(),
-            name_spans: Vec::new(),
-            by_name: IndexMap::default(),
-            scope: Vec::new(),
-            in_function: false,
-            outer: Some(Outer {
-                module: self.module,
-                name_spans: &self.name_spans,
-                kinds: &self.kinds,
-                by_name: &self.by_name,
-            }),
-            depth: 0,
-        };
+        let outer =
+            Outer { module: self.module, name_spans: &self.name_spans, kinds: &self.kinds, by_name: &self.by_name };
+        let mut inner = Resolver::new(self.program, self.report, self.source, module, self.is_std);
+        inner.outer = Some(outer);
         let built = inner.read(&declarations, built);
         let schema = RecordTy { fields: built.defs.iter().filter_map(|def| field_of(module, def)).collect() };
         for index in &built.outputs {

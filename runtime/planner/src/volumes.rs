@@ -53,19 +53,23 @@ impl<'s> Round<'s> {
                     }
                     true
                 }
-                VolumeState::Creating => {
-                    self.block(Some(address), Reason::VolumeCreating);
-                    false
-                }
-                VolumeState::Unknown => {
-                    self.block(Some(address), Reason::VolumeUnknown { volume: volume.id.clone() });
-                    false
-                }
-                VolumeState::Held(holder) => {
-                    self.take_from(it, volume, &holder.machine);
+                VolumeState::Held(_) | VolumeState::Creating | VolumeState::Unknown => {
+                    self.await_volume(it, volume);
                     false
                 }
             },
+        }
+    }
+
+    /// Says what a volume that is not free waits for; takes it from a machine that is dead.
+    fn await_volume(&mut self, it: &Subject<'s>, volume: &Volume) {
+        match &volume.state {
+            VolumeState::Creating => self.block(Some(&it.address), Reason::VolumeCreating),
+            VolumeState::Unknown => {
+                self.block(Some(&it.address), Reason::VolumeUnknown { volume: volume.id.clone() });
+            }
+            VolumeState::Held(holder) => self.take_from(it, volume, &holder.machine),
+            VolumeState::Available => {}
         }
     }
 
@@ -176,16 +180,8 @@ impl<'s> Round<'s> {
                 self.block(Some(address), reason);
                 false
             }
-            VolumeState::Held(holder) => {
-                self.take_from(it, volume, &holder.machine);
-                false
-            }
-            VolumeState::Creating => {
-                self.block(Some(address), Reason::VolumeCreating);
-                false
-            }
-            VolumeState::Unknown => {
-                self.block(Some(address), Reason::VolumeUnknown { volume: volume.id.clone() });
+            VolumeState::Held(_) | VolumeState::Creating | VolumeState::Unknown => {
+                self.await_volume(it, volume);
                 false
             }
             VolumeState::Available => {

@@ -58,10 +58,10 @@ pub trait Progress: Send + Sync {
     /// Something was done or decided.
     fn step(&self, message: &str);
 
-    /// So much of the whole is done, and this is waited for now.
+    /// So much of the whole is done; the message says what is waited for.
     fn waiting(&self, done: usize, total: usize, message: &str);
 
-    /// This is waited for now; how much is done is not known anew.
+    /// The message says what is waited for; how much is done stays as it was told last.
     fn waits_for(&self, message: &str);
 }
 

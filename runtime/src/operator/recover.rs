@@ -45,8 +45,11 @@ impl Operator {
     /// From what a recovery would make machines: the revision that was committed last where it can be read, or else `file`.
     ///
     /// # Errors
-    /// When the provider gives no answer.
+    /// When the provider gives no answer, or the cluster was destroyed.
     pub async fn recovery_from(&self, file: &Arc<Spec>) -> Result<RecoveredFrom, OperatorError> {
+        if let Some(destroyed) = self.if_destroyed(Some(file)).await {
+            return Err(destroyed);
+        }
         let Some(anchor) = self.anchor().await? else { return Ok(RecoveredFrom::File(Arc::clone(file))) };
         Ok(match self.cached(&anchor.uid).await {
             Some((_, spec)) => RecoveredFrom::Committed(spec),

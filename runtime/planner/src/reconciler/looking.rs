@@ -33,8 +33,8 @@ impl Reconciler {
             _ => None,
         };
         if let Some(format) = self.too_old {
-            self.stand_down(ReplicaRole::StoodDown, now);
-            self.tell(vec![Blocked { address: None, reason: Reason::TooOld { format } }], now, out);
+            self.stand_down(ReplicaRole::StoodDown);
+            self.tell(vec![Blocked { address: None, reason: Reason::TooOld { format } }], out);
             return;
         }
         if seen.leadership == Leadership::Leader {
@@ -79,7 +79,7 @@ impl Reconciler {
         self.seen = Some(Seen { head: head.clone(), first_ms: now.boot_ms });
     }
 
-    pub(super) fn stand_down(&mut self, role: ReplicaRole, _now: Now) {
+    pub(super) fn stand_down(&mut self, role: ReplicaRole) {
         self.role = role;
         self.gate = Gate::closed();
         self.memory = None;
@@ -89,7 +89,7 @@ impl Reconciler {
     /// Another leads, or nobody does.
     pub(super) fn follow(&mut self, seen: &Observation, now: Now, out: &mut Vec<Effect>) {
         if self.role != ReplicaRole::Rescuer {
-            self.stand_down(ReplicaRole::Standby, now);
+            self.stand_down(ReplicaRole::Standby);
         }
         // What a rescue would need is loaded while it can still be read.
         self.load_missing(now, out);
@@ -104,11 +104,11 @@ impl Reconciler {
         let head = match &seen.head {
             // No election mends this.
             Err(StoreError::Corrupt(why)) => {
-                self.tell(wait(Reason::StoreCorrupt { why: why.clone() }), now, out);
+                self.tell(wait(Reason::StoreCorrupt { why: why.clone() }), out);
                 return;
             }
             Err(error) => {
-                self.tell(wait(Reason::NoQuorum { why: error.to_string() }), now, out);
+                self.tell(wait(Reason::NoQuorum { why: error.to_string() }), out);
                 return;
             }
             Ok(None) => {
@@ -123,18 +123,18 @@ impl Reconciler {
             }
         };
         if let Some(error) = &seen.head_unreadable {
-            self.tell(wait(Reason::RevisionUnreadable { why: error.to_string() }), now, out);
+            self.tell(wait(Reason::RevisionUnreadable { why: error.to_string() }), out);
             return;
         }
         if self.identity.uid.as_ref().is_some_and(|uid| *uid != head.value.uid) {
             let why = format!("it belongs to {}, another cluster", head.value.uid);
-            self.tell(wait(Reason::RevisionUnreadable { why }), now, out);
+            self.tell(wait(Reason::RevisionUnreadable { why }), out);
             return;
         }
         if self.load_missing(now, out) {
             if let Some((revision, why, _)) = &self.unloadable {
                 let why = format!("{revision}: {why}");
-                self.tell(wait(Reason::RevisionUnreadable { why }), now, out);
+                self.tell(wait(Reason::RevisionUnreadable { why }), out);
             }
             return;
         }
@@ -144,7 +144,7 @@ impl Reconciler {
         if now.boot_ms < self.rescued_until_ms {
             self.role = ReplicaRole::Waiting;
             let until_boot_ms = self.rescued_until_ms;
-            self.tell(wait(Reason::PreviousPermit { until_boot_ms }), now, out);
+            self.tell(wait(Reason::PreviousPermit { until_boot_ms }), out);
             return;
         }
         fresh_ms = fresh_ms.max(self.rescued_until_ms);
@@ -153,7 +153,7 @@ impl Reconciler {
             if now.boot_ms < until_boot_ms {
                 self.role = ReplicaRole::Waiting;
                 self.next_look_ms = until_boot_ms.min(now.boot_ms + self.policy.observe_every_ms);
-                self.tell(wait(Reason::PreviousPermit { until_boot_ms }), now, out);
+                self.tell(wait(Reason::PreviousPermit { until_boot_ms }), out);
                 return;
             }
             fresh_ms = fresh_ms.max(until_boot_ms);
@@ -170,14 +170,14 @@ impl Reconciler {
         let inventory = match inventory {
             Ok(inventory) => Arc::clone(inventory),
             Err(why) => {
-                self.tell(wait(Reason::ListingFailed { why: why.clone() }), now, out);
+                self.tell(wait(Reason::ListingFailed { why: why.clone() }), out);
                 return;
             }
         };
         let swarm = match swarm {
             Ok(swarm) => Arc::clone(swarm),
             Err(why) => {
-                self.tell(wait(Reason::SwarmUnreadable { why: why.clone() }), now, out);
+                self.tell(wait(Reason::SwarmUnreadable { why: why.clone() }), out);
                 return;
             }
         };
@@ -199,7 +199,7 @@ impl Reconciler {
             None => plan(&self.specs, &inventory, &swarm, &head.value, memory, &self.policy, &self.identity, now),
         };
         let blocked = std::mem::take(&mut decided.blocked);
-        self.tell(blocked.clone(), now, out);
+        self.tell(blocked.clone(), out);
         decided.blocked = blocked;
         self.carry_out(head, decided, now, out);
     }
@@ -224,7 +224,7 @@ impl Reconciler {
         let inventory = match &seen.inventory {
             Some(Ok(inventory)) => inventory,
             Some(Err(why)) => {
-                self.tell(wait(Reason::ListingFailed { why: why.clone() }), now, out);
+                self.tell(wait(Reason::ListingFailed { why: why.clone() }), out);
                 return;
             }
             None => {
@@ -233,20 +233,20 @@ impl Reconciler {
             }
         };
         if self.seen.is_some() || inventory.volumes.iter().any(|volume| volume.formed) {
-            self.tell(wait(Reason::StoreLost), now, out);
+            self.tell(wait(Reason::StoreLost), out);
             return;
         }
         if !inventory.complete {
-            self.tell(wait(Reason::PartialListing), now, out);
+            self.tell(wait(Reason::PartialListing), out);
             return;
         }
         let uid = self.identity.uid.clone().or_else(|| seen.anchor.as_ref().map(|anchor| anchor.uid.clone()));
         let (Some(revision), Some(uid)) = (self.seed.clone(), uid) else {
-            self.tell(wait(Reason::NotFormed), now, out);
+            self.tell(wait(Reason::NotFormed), out);
             return;
         };
         let Some(own) = inventory.volume_of(&self.identity.member) else {
-            self.tell(wait(Reason::NotFormed), now, out);
+            self.tell(wait(Reason::NotFormed), out);
             return;
         };
         if planted(Bug::MarkBeforeHead) {

@@ -278,7 +278,7 @@ impl Reconciler {
     }
 
     /// Tells what waits, once for each reason that was not told before.
-    fn tell(&mut self, blocked: Vec<Blocked>, _now: Now, out: &mut Vec<Effect>) {
+    fn tell(&mut self, blocked: Vec<Blocked>, out: &mut Vec<Effect>) {
         let mut told = BTreeSet::new();
         for one in &blocked {
             let key = (one.address.clone(), one.reason.code());

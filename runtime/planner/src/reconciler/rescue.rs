@@ -54,14 +54,14 @@ impl Reconciler {
             Leadership::NoLeader(why) | Leadership::Unknown(why) => why.clone(),
             Leadership::Leader | Leadership::Follower(_) => {
                 self.end_rescue();
-                self.tell(Vec::new(), now, out);
+                self.tell(Vec::new(), out);
                 return;
             }
         };
         let since = *self.evidence.no_leader_ms.get_or_insert(seen.begun.boot_ms);
         let wait = |reason: Reason| vec![Blocked { address: None, reason }];
         let Some(cached) = &self.seen else {
-            self.tell(wait(Reason::NoQuorum { why }), now, out);
+            self.tell(wait(Reason::NoQuorum { why }), out);
             return;
         };
         let head = cached.head.value.clone();
@@ -71,32 +71,32 @@ impl Reconciler {
                 Some(why) if !head.destroying => Reason::Paused { why: why.clone() },
                 _ => Reason::Destroying,
             };
-            self.tell(wait(reason), now, out);
+            self.tell(wait(reason), out);
             return;
         }
         let Some(spec) = self.specs.get(&head.revision).cloned() else {
-            self.tell(wait(Reason::RevisionUnreadable { why: head.revision.to_string() }), now, out);
+            self.tell(wait(Reason::RevisionUnreadable { why: head.revision.to_string() }), out);
             return;
         };
         let inventory = match &seen.inventory {
             Some(Ok(inventory)) => Arc::clone(inventory),
             Some(Err(failed)) => {
-                self.tell(wait(Reason::ListingFailed { why: failed.clone() }), now, out);
+                self.tell(wait(Reason::ListingFailed { why: failed.clone() }), out);
                 return;
             }
             None => {
-                self.tell(wait(Reason::NoQuorum { why }), now, out);
+                self.tell(wait(Reason::NoQuorum { why }), out);
                 return;
             }
         };
         if !inventory.complete {
-            self.tell(wait(Reason::PartialListing), now, out);
+            self.tell(wait(Reason::PartialListing), out);
             return;
         }
         let Some(rank) = self.judge(&spec, &inventory) else {
             self.evidence.short_ms = None;
             self.end_rescue();
-            self.tell(wait(Reason::NoQuorum { why }), now, out);
+            self.tell(wait(Reason::NoQuorum { why }), out);
             self.start_engine(now, since, out);
             return;
         };
@@ -109,7 +109,7 @@ impl Reconciler {
         if inventory.at.boot_ms < turn_ms && !planted(Bug::RescueWithoutEvidence) {
             let left_ms = turn_ms.saturating_sub(now.boot_ms);
             self.end_rescue();
-            self.tell(wait(Reason::RescueNotYet { left_ms, why }), now, out);
+            self.tell(wait(Reason::RescueNotYet { left_ms, why }), out);
             return;
         }
         if self.role != ReplicaRole::Rescuer {
@@ -121,7 +121,7 @@ impl Reconciler {
             RescueScene { specs: &self.specs, spec: &spec, uid: &head.uid, inventory: &inventory, dead: &self.dead };
         let (steps, blocked) =
             rescue_steps(&scene, |address, action| self.evidence.memory.may_send(address, &what_of(action), true, now));
-        self.tell(blocked, now, out);
+        self.tell(blocked, out);
         if steps.is_empty() {
             self.gate = Gate::closed();
             return;

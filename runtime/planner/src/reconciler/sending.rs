@@ -53,7 +53,7 @@ impl Reconciler {
         next.permit = if then == Then::Send { PermitState::Open } else { PermitState::Closed };
         if let Err(error) = next.to_bytes() {
             out.push(report(Level::Error, "blocked", None, error.to_string()));
-            self.tell(vec![Blocked { address: None, reason: Reason::JournalFull }], now, out);
+            self.tell(vec![Blocked { address: None, reason: Reason::JournalFull }], out);
             return;
         }
         self.gate = Gate::closed();
