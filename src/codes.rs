@@ -41,7 +41,8 @@ pub(crate) struct Page {
 
 /// Every code of Kit, in order.
 pub(crate) fn all() -> impl Iterator<Item = Page> {
-    let language = [CODES, kit_lang::CODES, kit_loader::CODES, kit_compiler::CODES].into_iter().flatten();
+    let language =
+        [CODES, kit_import::CODES, kit_lang::CODES, kit_loader::CODES, kit_compiler::CODES].into_iter().flatten();
     let language = language.map(|info| Page { code: info.code.as_str(), title: info.title, page: info.page });
     let reasons = kit_model::REASONS.iter().map(|info| Page { code: info.code, title: info.title, page: info.page });
     let runtime = kit_runtime::CODES.iter().map(|info| Page { code: info.code, title: info.title, page: info.page });

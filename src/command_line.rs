@@ -51,6 +51,9 @@ pub(crate) enum Command {
     /// Fetch the modules that a file uses by their addresses, and pin them
     Lock(crate::lock::Lock),
 
+    /// Turn a document of another tool into a file of Kit
+    Import(crate::import::Import),
+
     /// Print the graph of a file as JSON
     Compile(crate::compile::Compile),
 
@@ -105,7 +108,7 @@ pub(crate) enum Command {
 
 /// The verbs as the help shows them. A test holds that none is missing.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Write a file", &["check", "fmt", "test", "lock", "compile", "graph", "explain"]),
+    ("Write a file", &["check", "fmt", "test", "lock", "import", "compile", "graph", "explain"]),
     ("Run a cluster", &["plan", "apply", "commit", "rollback", "pause", "resume", "recover", "destroy"]),
     ("Look at a cluster", &["status", "history", "events"]),
     ("Try it without a cloud", &["simulate", "sim"]),

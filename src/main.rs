@@ -24,6 +24,7 @@ mod fmt;
 mod given;
 mod graph;
 mod history;
+mod import;
 mod interrupt;
 mod json_diagnostics;
 mod junit;
@@ -75,6 +76,7 @@ fn run(arguments: CommandLine, console: &mut Console) -> Result<Exit, Failure> {
         Command::Check(verb) => verb.run(console),
         Command::Fmt(verb) => verb.run(console),
         Command::Lock(verb) => verb.run(console),
+        Command::Import(verb) => verb.run(console),
         Command::Compile(verb) => verb.run(console),
         Command::Graph(verb) => verb.run(console),
         Command::Plan(verb) => verb.run(console),
