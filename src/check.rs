@@ -12,13 +12,14 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::findings::Findings;
 use crate::given::Given;
-use crate::{files, json_diagnostics, render};
+use crate::{files, json_diagnostics, render, shell_check};
 
 /// Find all the errors of a file, without a network
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   kitc check cluster.kit
   kitc check cluster.kit --format json | jq '.[].message'
+  kitc check cluster.kit --shell
 
 Parameters without a default need no value here; what depends on them is checked where they are given.")]
 pub(crate) struct Check {
@@ -28,6 +29,10 @@ pub(crate) struct Check {
 
     #[command(flatten)]
     given: Given,
+
+    /// Let shells read the scripts in the files too, without carrying them out (sh -n)
+    #[arg(long)]
+    shell: bool,
 
     /// How the errors are written: human or json
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t, hide_possible_values = true)]
@@ -68,6 +73,10 @@ impl Check {
         let found = kit_compiler::check(&mut findings.sources, root);
         findings.diagnostics.extend(found.diagnostics);
         findings.omitted += found.omitted;
+        if self.shell {
+            let found = shell_check::scripts_of(&mut findings.sources);
+            findings.diagnostics.extend(found);
+        }
         if !findings.has_errors() && !self.given.is_empty() {
             self.with_what_is_given(root, &mut findings);
         }

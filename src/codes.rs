@@ -26,6 +26,8 @@ codes! {
     BAD_PARAMETERS = "KIT0010", "a TOML file of parameters that cannot be read";
     NOT_SIMULATED = "KIT0011", "a cluster that cannot be simulated";
     NO_TEST = "KIT0012", "no test to run";
+    SCRIPT_SYNTAX = "KIT0040", "a script that its shell cannot read";
+    NO_SHELL = "KIT0041", "a script whose shell is not here";
 }
 
 /// A code with its page, from whichever crate.

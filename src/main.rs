@@ -39,6 +39,7 @@ mod recover;
 mod render;
 mod resume;
 mod rollback;
+mod shell_check;
 mod sim;
 mod simulate;
 mod status;

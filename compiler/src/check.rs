@@ -9,10 +9,12 @@ mod expressions;
 mod mismatch;
 mod operators;
 mod patterns;
+mod scripts;
 mod tests_of_clusters;
 
 pub(crate) use expressions::with_article;
 pub(crate) use mismatch::literal_texts;
+pub(crate) use scripts::no_variable;
 
 use std::rc::Rc;
 

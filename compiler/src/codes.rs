@@ -53,6 +53,9 @@ codes! {
     LIVE_GIVEN = "KIT3015", "A live field that is given a value";
     NO_ENTRY = "KIT3016", "An index or key that is not there";
     TOO_MUCH = "KIT3017", "An expansion beyond its limit";
+    SCRIPT_VALUE = "KIT3025", "A value that cannot be a variable of a script";
+    SCRIPT_NAME = "KIT3026", "A name that cannot be a variable of a script";
+    SCRIPT_TEXT = "KIT3027", "A script that is none of a shell";
 
     PARAM_MISSING = "KIT4001", "A parameter that was not given";
     PARAM_TYPE = "KIT4002", "A parameter of the wrong type";

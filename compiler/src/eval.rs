@@ -9,6 +9,7 @@ mod instances;
 mod lookups;
 mod methods;
 mod operators;
+mod scripts;
 mod text;
 
 use std::collections::BTreeMap;

@@ -376,6 +376,8 @@ pub(crate) enum Expr {
     Duration(i64),
     Percent(i64),
     Interpolation(Box<[Piece]>),
+    /// The text of a script.
+    Script(Rc<str>),
     /// A variable of the body: the loop's, the function's argument, a field in a `require`.
     Local(u32),
     Def(DefRef),
@@ -443,6 +445,7 @@ impl Expr {
                 | Self::Bytes(_)
                 | Self::Duration(_)
                 | Self::Percent(_)
+                | Self::Script(_)
                 | Self::Record(_)
                 | Self::Construct { .. }
                 | Self::List(_)

@@ -132,6 +132,12 @@ impl<'l, 'a> Lowering<'l, 'a> {
                     }
                 }
             }
+            Data::Script(script) => {
+                self.came_from(at, value.origin);
+                for (name, variable) in &script.variables {
+                    self.came_from(&below(at, name), variable.origin);
+                }
+            }
             Data::Description(description) => {
                 return GraphValue::Map(self.properties(at, description.def, &description.fields, &[]));
             }

@@ -11,7 +11,7 @@ use crate::eval::show_value;
 use crate::hir::Program;
 use crate::report::DiagnosticExt as _;
 use crate::types::{Lit, Ty, widen};
-use crate::value::{Data, Opaque, Origin, Thing, Value, ValueMap};
+use crate::value::{Data, Opaque, Origin, Script, Thing, Value, ValueMap};
 
 /// Why a value from outside was refused.
 #[derive(Debug)]
@@ -34,7 +34,8 @@ impl Problem {
 pub(crate) fn from_text(program: &Program, text: &str, ty: &Ty, origin: Origin) -> Result<Value, Problem> {
     let value = |data| Ok(Value::new(data, origin));
     match program.strip(ty) {
-        Ty::Str | Ty::Script => value(Data::Str(text.into())),
+        Ty::Str => value(Data::Str(text.into())),
+        Ty::Script => value(script(text)?),
         Ty::Secret(inner) => from_text(program, text, inner, origin),
         Ty::Opt(_) if text == "none" => value(Data::None),
         Ty::Opt(inner) => from_text(program, text, inner, origin),
@@ -76,6 +77,14 @@ pub(crate) fn from_text(program: &Program, text: &str, ty: &Ty, origin: Origin) 
         other => {
             Err(Problem::new(format!("is {}, which cannot be given from outside", with_article(&program.show(other)))))
         }
+    }
+}
+
+/// A whole script that is given; as it is no part of another, it has no variables.
+fn script(text: &str) -> Result<Data, Problem> {
+    match kit_graph::shell_of(text) {
+        Ok(_) => Ok(Data::Script(Rc::new(Script { text: text.into(), variables: ValueMap::default() }))),
+        Err(why) => Err(Problem::new(format!("is none of a shell: {why}"))),
     }
 }
 
@@ -183,9 +192,8 @@ pub(crate) fn from_graph(program: &Program, value: &GraphValue, ty: &Ty, origin:
         (Ty::Opt(inner) | Ty::Secret(inner), _) => from_graph(program, value, inner, origin),
         (Ty::Bool, GraphValue::Bool(truth)) => made(Data::Bool(*truth)),
         (Ty::Int | Ty::Lit(Lit::Int(_)), GraphValue::Int(number)) => made(Data::Int(*number)),
-        (Ty::Str | Ty::Script | Ty::Lit(Lit::Str(_)), GraphValue::String(text)) => {
-            made(Data::Str(text.as_str().into()))
-        }
+        (Ty::Str | Ty::Lit(Lit::Str(_)), GraphValue::String(text)) => made(Data::Str(text.as_str().into())),
+        (Ty::Script, GraphValue::String(text)) => made(script(text)?),
         (Ty::Ip | Ty::Cidr | Ty::Bytes | Ty::Duration | Ty::Percent, GraphValue::String(text)) => {
             from_text(program, text, stripped, origin)
         }
@@ -252,7 +260,9 @@ fn wrong_kind(program: &Program, value: &GraphValue, ty: &Ty) -> Problem {
         GraphValue::String(text) => format!("the text {text:?}"),
         GraphValue::List(_) => "a list".to_owned(),
         GraphValue::Map(_) => "an object".to_owned(),
-        GraphValue::Ref(_) | GraphValue::Concat(_) | GraphValue::Secret(_) => "a form that only graphs hold".to_owned(),
+        GraphValue::Ref(_) | GraphValue::Concat(_) | GraphValue::Secret(_) | GraphValue::Script(_) => {
+            "a form that only graphs hold".to_owned()
+        }
     };
     let help = match (program.strip(ty), value) {
         (Ty::Int, GraphValue::String(text)) if text.parse::<i64>().is_ok() => {
@@ -302,6 +312,14 @@ pub(crate) fn to_graph(program: &Program, value: &Value, address: &dyn Fn(Thing)
                     .collect(),
             )
         }
+        Data::Script(script) => GraphValue::Script(Box::new(kit_graph::Script {
+            text: script.text.to_string(),
+            variables: script
+                .variables
+                .iter()
+                .map(|(name, value)| (name.to_string(), to_graph(program, value, address)))
+                .collect(),
+        })),
         Data::Opaque(opaque) => match &**opaque {
             Opaque::Live(address) => GraphValue::Ref(address.clone()),
             Opaque::Concat(parts) => {

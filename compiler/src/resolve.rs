@@ -310,10 +310,6 @@ impl Resolver<'_> {
         }
     }
 
-    fn unsupported(&mut self, span: TextSpan, what: &str) {
-        self.error(codes::UNSUPPORTED, span, || format!("{what} is not supported by this version of kitc"));
-    }
-
     fn refuse_outside_std(&mut self, what: &str, span: TextSpan) {
         if self.is_std {
             return;

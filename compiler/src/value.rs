@@ -99,6 +99,13 @@ pub(crate) struct Description {
     pub(crate) fields: Vec<Value>,
 }
 
+/// A script: its text, which no value enters, and its variables.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Script {
+    pub(crate) text: Rc<str>,
+    pub(crate) variables: ValueMap,
+}
+
 /// What a value is.
 #[derive(Clone, Debug)]
 pub(crate) enum Data {
@@ -122,6 +129,7 @@ pub(crate) enum Data {
     Map(Rc<ValueMap>),
     Record(Rc<Vec<(Name, Value)>>),
     Description(Rc<Description>),
+    Script(Rc<Script>),
     Thing(Thing),
     Opaque(Rc<Opaque>),
 }
@@ -157,6 +165,7 @@ impl PartialEq for Data {
                     && a.iter().all(|(name, value)| b.iter().any(|(other, found)| other == name && found == value))
             }
             (Self::Description(a), Self::Description(b)) => a == b,
+            (Self::Script(a), Self::Script(b)) => a == b,
             (Self::Thing(a), Self::Thing(b)) => a == b,
             (Self::Opaque(a), Self::Opaque(b)) => a == b,
             _ => false,
@@ -180,6 +189,7 @@ impl Value {
             Data::Error | Data::Awaited(_) | Data::Missing => Some(self),
             Data::List(items) => items.iter().find_map(Value::first_unsettled),
             Data::Map(entries) => entries.values().find_map(Value::first_unsettled),
+            Data::Script(script) => script.variables.values().find_map(Value::first_unsettled),
             Data::Record(fields) => fields.iter().find_map(|(_, value)| value.first_unsettled()),
             // What a description lacks is for whoever makes a thing of it to say; live fields always are.
             Data::Description(description) => {
@@ -200,6 +210,7 @@ impl Value {
             Data::Opaque(_) => true,
             Data::List(items) => items.iter().any(Value::has_opaque),
             Data::Map(entries) => entries.values().any(Value::has_opaque),
+            Data::Script(script) => script.variables.values().any(Value::has_opaque),
             Data::Record(fields) => fields.iter().any(|(_, value)| value.has_opaque()),
             _ => false,
         }

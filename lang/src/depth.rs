@@ -57,7 +57,7 @@ pub(crate) fn first_too_deep(text: &str) -> Option<usize> {
                     at = text[at..].find('\n').map_or(bytes.len(), |length| at + length);
                     continue;
                 }
-                b'"' if bytes[at..].starts_with(b"\"\"\"") && bytes[..at].ends_with(b"sh") => {
+                b'"' if bytes[at..].starts_with(b"\"\"\"") && ends_with_sh(&bytes[..at]) => {
                     at = end_of_script(text, at + 3);
                     continue;
                 }
@@ -95,6 +95,12 @@ fn close_brace(frames: &mut Vec<Frame>) {
     if let Some(open) = open {
         frames.truncate(open);
     }
+}
+
+/// Whether the word before the quotes is `sh` and no longer one, such as `fish`.
+fn ends_with_sh(before: &[u8]) -> bool {
+    let word = before.strip_suffix(b"sh");
+    word.is_some_and(|before| !before.last().is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_'))
 }
 
 fn end_of_script(text: &str, from: usize) -> usize {

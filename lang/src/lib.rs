@@ -10,6 +10,7 @@ mod messages;
 mod parse;
 mod plain_token;
 mod precedence;
+pub mod script_text;
 mod source;
 pub mod string_escape;
 mod syntax_error;

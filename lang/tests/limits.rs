@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use kit_lang::ast::AstNode as _;
 use kit_lang::{MAX_DEPTH, MAX_DIAGNOSTICS, SourceId, format, parse};
 
 /// What one parse may take here. The release build must stay under 50 ms; an unoptimised one, beside other tests on
@@ -115,6 +116,22 @@ fn a_row_of_200_operators_is_read_and_one_of_2000_is_refused() {
     let refused = parse(&row(2_000)).diagnostics(SourceId(0));
     assert_eq!(refused.len(), 1);
     assert_eq!(refused[0].code.as_str(), "KIT1009");
+}
+
+/// A longer word than `sh` before three quotes begins no script, so it hides nothing of what follows.
+#[test]
+fn only_sh_begins_a_script() {
+    for word in ["fish", "_sh", "sh_sh", "1sh", "Ash"] {
+        for line in [format!("let a = {word}\"\"\""), format!("{word}\"\"\""), format!("let a = [{word}\"\"\"")] {
+            let parsed = parse(&format!("{line}\nlet b = 1\n"));
+            assert!(parsed.file().declarations().any(|decl| decl.syntax().text() == "let b = 1"), "{line}");
+            let deep = parse(&format!("{line}\n{}\n", "(".repeat(1_000))).diagnostics(SourceId(0));
+            assert_eq!(deep.len(), 1, "{line}");
+            assert!(deep[0].code.as_str() == "KIT1009" && deep[0].span.start as usize > line.len(), "{line}: {deep:?}");
+        }
+    }
+    let script = format!("let a = [sh\"\"\"\n{}\n\"\"\"]\n", "(".repeat(1_000));
+    assert!(!parse(&script).has_errors());
 }
 
 #[test]

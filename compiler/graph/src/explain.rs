@@ -1,7 +1,8 @@
 //! Where the values at an address came from.
 
 use crate::graph::{Graph, Origin, Population};
-use crate::value::Value;
+use crate::script::Script;
+use crate::value::{Properties, Value};
 
 /// A value at an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,11 +94,17 @@ fn below<'a>(at: &'a str, address: &str) -> Option<&'a str> {
 }
 
 /// The leaves of properties, each under its address.
-fn each(properties: &crate::Properties, at: &str, add: &mut impl FnMut(String, Value)) {
+fn each(properties: &Properties, at: &str, add: &mut impl FnMut(String, Value)) {
     for (name, value) in properties {
         let at = format!("{at}.{name}");
         match value {
             Value::Map(fields) if !fields.is_empty() => each(fields, &at, add),
+            // The text and each variable came from places of their own.
+            Value::Script(script) if !script.variables.is_empty() => {
+                let text = Script { text: script.text.clone(), variables: Properties::new() };
+                add(at.clone(), Value::Script(Box::new(text)));
+                each(&script.variables, &at, add);
+            }
             _ => add(at, value.clone()),
         }
     }

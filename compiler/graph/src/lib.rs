@@ -1,7 +1,7 @@
 //! The contract between the two halves of Kit: what the compiler makes and the runtime eats.
 //!
-//! A [`Graph`] is data and nothing else: literals, references to live fields, concatenations and
-//! names of secrets, so that the runtime needs no evaluator. Its bytes are canonical: the same
+//! A [`Graph`] is data and nothing else: literals, references to live fields, concatenations,
+//! names of secrets and scripts, so that the runtime needs no evaluator. Its bytes are canonical: the same
 //! input gives the same bytes on each machine, with no clock, no randomness and no hash order.
 
 mod canonical;
@@ -10,6 +10,8 @@ mod error;
 mod explain;
 mod graph;
 mod quantity;
+mod script;
+mod secret;
 mod value;
 
 /// The JSON Schema of a graph.
@@ -22,4 +24,6 @@ pub use graph::{Cluster, FORMAT_VERSION, Graph, Group, Instance, Member, Origin,
 pub use quantity::{
     QuantityError, format_bytes, format_duration, format_percent, parse_bytes, parse_duration_ms, parse_percent,
 };
+pub use script::{Answers, MAX_SCRIPT_BYTES, Rendered, Script, ScriptError, Shell, shell_of, why_no_variable};
+pub use secret::SecretText;
 pub use value::{Properties, Value};

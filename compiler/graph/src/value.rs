@@ -6,11 +6,13 @@ use std::fmt;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use crate::script::Script;
+
 /// The fields of a thing, by name, in the order of their names.
 pub type Properties = BTreeMap<String, Value>;
 
-/// A value that needs no evaluation: a literal, a reference to a live field, a concatenation or the
-/// name of a secret.
+/// A value that needs no evaluation: a literal, a reference to a live field, a concatenation, the
+/// name of a secret, or a script.
 ///
 /// Addresses, networks, sizes (`20GiB`), durations (`30s`) and percentages (`25%`) are strings in
 /// their canonical spelling: see [`crate::parse_bytes`] and its neighbours.
@@ -34,6 +36,8 @@ pub enum Value {
     Concat(Vec<Value>),
     /// `{"$secret": "name"}`: looked up by name where it is used; never stands here in clear.
     Secret(String),
+    /// `{"$script": {"text": "…", "variables": {…}}}`: what a shell carries out.
+    Script(Box<Script>),
 }
 
 impl Value {
@@ -85,6 +89,7 @@ impl Value {
             Self::Ref(address) => visit(address),
             Self::List(items) | Self::Concat(items) => items.iter().for_each(|item| item.each_ref(visit)),
             Self::Map(fields) => fields.values().for_each(|item| item.each_ref(visit)),
+            Self::Script(script) => script.variables.values().for_each(|item| item.each_ref(visit)),
             Self::Null | Self::Bool(_) | Self::Int(_) | Self::String(_) | Self::Secret(_) => {}
         }
     }
@@ -113,6 +118,7 @@ impl Serialize for Value {
             Self::Ref(address) => single(out, "$ref", address),
             Self::Concat(parts) => single(out, "$concat", parts),
             Self::Secret(name) => single(out, "$secret", name),
+            Self::Script(script) => single(out, "$script", script),
         }
     }
 }
@@ -184,8 +190,79 @@ impl<'de> Visitor<'de> for ValueVisitor {
             Some((key, Value::String(address))) if key == "$ref" => Ok(Value::Ref(address)),
             Some((key, Value::String(name))) if key == "$secret" => Ok(Value::Secret(name)),
             Some((key, Value::List(parts))) if key == "$concat" => Ok(Value::Concat(parts)),
+            Some((key, Value::Map(fields))) if key == "$script" => script(fields),
             Some((key, _)) => Err(de::Error::custom(format!("\"{key}\" is no form that a graph knows"))),
             None => Ok(Value::Map(fields)),
+        }
+    }
+}
+
+impl Serialize for Script {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        let mut map = out.serialize_map(None)?;
+        map.serialize_entry("text", &self.text)?;
+        if !self.variables.is_empty() {
+            map.serialize_entry("variables", &self.variables)?;
+        }
+        map.end()
+    }
+}
+
+/// A script from its fields.
+fn script<E: de::Error>(mut fields: Properties) -> Result<Value, E> {
+    let text = match fields.remove("text") {
+        Some(Value::String(text)) => text,
+        _ => return Err(E::custom("a script has a \"text\"")),
+    };
+    let variables = match fields.remove("variables") {
+        None => Properties::new(),
+        Some(Value::Map(variables)) => variables,
+        Some(_) => return Err(E::custom("the \"variables\" of a script are an object")),
+    };
+    let single = |value: &Value| {
+        matches!(
+            value,
+            Value::Bool(_) | Value::Int(_) | Value::String(_) | Value::Ref(_) | Value::Concat(_) | Value::Secret(_)
+        )
+    };
+    if let Some((name, _)) = variables.iter().find(|(_, value)| !single(value)) {
+        return Err(E::custom(format!("the variable {name:?} of a script is no single value")));
+    }
+    match fields.pop_first() {
+        Some((name, _)) => Err(E::custom(format!("a script has no {name:?}"))),
+        None => Ok(Value::Script(Box::new(Script { text, variables }))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_is_written_in_one_way_and_read_back() {
+        let variables = [("A".to_owned(), Value::Secret("token".to_owned())), ("B".to_owned(), Value::Int(1))];
+        let script = Value::Script(Box::new(Script { text: "echo\n".to_owned(), variables: variables.into() }));
+        let text = serde_json::to_string(&script).unwrap();
+        assert_eq!(text, r#"{"$script":{"text":"echo\n","variables":{"A":{"$secret":"token"},"B":1}}}"#);
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), script);
+        let bare = Value::Script(Box::new(Script { text: String::new(), variables: Properties::new() }));
+        let text = serde_json::to_string(&bare).unwrap();
+        assert_eq!(text, r#"{"$script":{"text":""}}"#);
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), bare);
+    }
+
+    #[test]
+    fn what_is_no_script_is_refused() {
+        for wrong in [
+            r#"{"$script": "echo"}"#,
+            r#"{"$script": {}}"#,
+            r#"{"$script": {"text": 1}}"#,
+            r#"{"$script": {"text": "", "variables": []}}"#,
+            r#"{"$script": {"text": "", "variables": {"A": []}}}"#,
+            r#"{"$script": {"text": "", "variables": {"A": {"$script": {"text": ""}}}}}"#,
+            r#"{"$script": {"text": "", "shell": "bash"}}"#,
+        ] {
+            assert!(serde_json::from_str::<Value>(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -38,6 +38,7 @@ impl Checker<'_> {
             Expr::Bytes(_) => Ty::Bytes,
             Expr::Duration(_) => Ty::Duration,
             Expr::Percent(_) => Ty::Percent,
+            Expr::Script(_) => Ty::Script,
             Expr::Interpolation(pieces) => self.interpolation(module, pieces),
             Expr::Local(slot) => {
                 let ty = self.local(*slot);
@@ -223,6 +224,10 @@ impl Checker<'_> {
                 self.map_entries(module, items, &value);
                 ty
             }
+            Ty::Script => {
+                self.script_variables(module, items);
+                Ty::Script
+            }
             Ty::Ref(def) => {
                 let shown = self.program.path_of(def);
                 let span = self.program.expr_span(module, base);
@@ -239,7 +244,7 @@ impl Checker<'_> {
             other => {
                 let shown = self.program.show(&widen(&other));
                 self.error_expr(codes::MISMATCH, module, base, || {
-                    format!("`with` completes a record or a description; this is {}", with_article(&shown))
+                    format!("`with` completes a record, a description or a script; this is {}", with_article(&shown))
                 });
                 Ty::Error
             }

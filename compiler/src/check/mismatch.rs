@@ -198,6 +198,9 @@ fn literal_hint(literal: &Expr, wanted: &Ty) -> Option<String> {
         return alternatives.iter().find_map(|one| literal_hint(literal, one));
     }
     Some(match (literal, wanted) {
+        (Expr::Str(_) | Expr::Interpolation(_), Ty::Script) => {
+            "write it as a script: sh\"\"\"…\"\"\"; values enter it as variables, by `with { NAME = … }`".to_owned()
+        }
         (Expr::Str(text), Ty::Int) if text.parse::<i64>().is_ok() => format!("write it without quotes: {text}"),
         (Expr::Str(text), Ty::Ip) if text.parse::<std::net::IpAddr>().is_ok() => {
             format!("write it without quotes: {text}")

@@ -65,6 +65,7 @@ impl Evaluator<'_> {
             | (Ty::Bytes, Data::Bytes(_))
             | (Ty::Duration, Data::Duration(_))
             | (Ty::Percent, Data::Percent(_))
+            | (Ty::Script, Data::Script(_))
             | (Ty::Ref(_) | Ty::Group(_) | Ty::Members(_) | Ty::Member(_), Data::Thing(_)) => value,
             (Ty::Lit(Lit::Str(wanted)), Data::Str(text)) if wanted == text => value,
             (Ty::Lit(Lit::Int(wanted)), Data::Int(number)) if wanted == number => value,

@@ -110,6 +110,10 @@ impl<'a> Evaluator<'a> {
                     Err(waits) => Value::new(waits.data, origin),
                 }
             }
+            Data::Script(script) => match self.script_variables(module, script, items) {
+                Ok(script) => Value::new(Data::Script(Rc::new(script)), origin),
+                Err(waits) => Value::new(waits.data, origin),
+            },
             _ => self.undecided(module, base, value, origin),
         }
     }

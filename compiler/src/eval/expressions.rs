@@ -6,7 +6,7 @@ use super::text::write_scalar;
 use super::{Blame, Evaluator, MAX_ELEMENTS, MAX_TEXT_BYTES, Slot};
 use crate::codes;
 use crate::hir::{Arm, DefKind, DefRef, Expr, ExprId, Piece, UnaryOp};
-use crate::value::{Data, Opaque, Origin, OriginKind, Value};
+use crate::value::{Data, Opaque, Origin, OriginKind, Script, Value, ValueMap};
 
 /// What goes on after an item: nothing, or not at all, as a head is not known.
 pub(crate) type Flow = Result<(), Value>;
@@ -25,6 +25,10 @@ impl<'a> Evaluator<'a> {
             Expr::Bytes(bytes) => Data::Bytes(*bytes),
             Expr::Duration(duration_ms) => Data::Duration(*duration_ms),
             Expr::Percent(percent) => Data::Percent(*percent),
+            Expr::Script(text) => {
+                let script = Script { text: text.clone(), variables: ValueMap::default() };
+                Data::Script(Rc::new(script))
+            }
             Expr::Interpolation(pieces) => return self.interpolation(module, expr, pieces, origin),
             Expr::Local(slot) => {
                 return match self.stack.get(self.base + *slot as usize) {

@@ -72,6 +72,7 @@ fn show(program: &Program, data: &Data, out: &mut String, depth: u32) {
                 let _ = write!(out, "the secret `{name}`");
             }
         },
+        Data::Script(_) => out.push_str("sh\"\"\"…\"\"\""),
         Data::Thing(thing) => out.push_str(&program.path_of(thing.def)),
         Data::Description(description) => {
             let _ = write!(out, "{} {{ … }}", program.path_of(description.def));

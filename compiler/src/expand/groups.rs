@@ -532,6 +532,7 @@ fn reads_variables(program: &crate::hir::Program, module: u16, expr: ExprId) -> 
         | Expr::Bytes(_)
         | Expr::Duration(_)
         | Expr::Percent(_)
+        | Expr::Script(_)
         | Expr::Def(_) => false,
         // Rarely the same for each round, and never wrong to work out again.
         Expr::Interpolation(_) | Expr::Meta(..) | Expr::With { .. } | Expr::If { .. } | Expr::Match { .. } => true,

@@ -38,9 +38,15 @@ impl Resolver<'_> {
                 Some(value) => self.literal(value, span),
             },
             ast::Expr::String(text) => self.string(text),
-            ast::Expr::Script(_) => {
-                self.unsupported(span, "a script");
-                Expr::Error
+            ast::Expr::Script(script) => {
+                let text = script.content().text;
+                match kit_graph::shell_of(&text) {
+                    Ok(_) => Expr::Script(text.into()),
+                    Err(why) => {
+                        self.error(codes::SCRIPT_TEXT, span, || why);
+                        Expr::Error
+                    }
+                }
             }
             ast::Expr::Name(name) => match name.name() {
                 Some(name) => self.name(&name),
@@ -102,10 +108,6 @@ impl Resolver<'_> {
                 Expr::Index { base, index }
             }
             ast::Expr::With(with) => {
-                if matches!(with.base(), Some(ast::Expr::Script(_))) {
-                    self.unsupported(span, "a script");
-                    return Read::Expr(Expr::Error);
-                }
                 let base = self.expr_or_error(with.base(), span);
                 let items = self.block(with.block());
                 Expr::With { base, items: items.into() }

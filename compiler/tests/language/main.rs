@@ -7,3 +7,4 @@ mod components;
 mod examples;
 mod frame;
 mod prose;
+mod scripts;

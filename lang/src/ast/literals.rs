@@ -2,6 +2,7 @@
 
 use crate::ast::{AstNode, Expr, LiteralValue, ast_nodes, child, token};
 use crate::literal;
+use crate::script_text::{self, ScriptText};
 use crate::string_escape;
 use crate::syntax_kind::{SyntaxKind, SyntaxToken};
 
@@ -77,6 +78,11 @@ impl Interpolation {
 }
 
 impl Script {
+    /// What it says, without the indentation that all its lines share.
+    pub fn content(&self) -> ScriptText {
+        script_text::read(self.text().as_ref().map_or("", |token| token.text()))
+    }
+
     /// The raw text between the quotes.
     pub fn text(&self) -> Option<SyntaxToken> {
         token(self.syntax(), SyntaxKind::SCRIPT_TEXT)
