@@ -6,6 +6,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::console::Color;
+use crate::deferred::Deferred;
 use crate::exit::Exit;
 
 /// Clusters whose machines have names: check, run and repair them from one file
@@ -40,70 +41,70 @@ pub(crate) struct CommandLine {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Find all the errors of a file, without a network
-    Check(crate::check::Check),
+    Check(Deferred<crate::check::Check>),
 
     /// Lay files out in the one way that Kit has
-    Fmt(crate::fmt::Fmt),
+    Fmt(Deferred<crate::fmt::Fmt>),
 
     /// Run the tests that stand in files
-    Test(crate::test::Test),
+    Test(Deferred<crate::test::Test>),
 
     /// Fetch the modules that a file uses by their addresses, and pin them
-    Lock(crate::lock::Lock),
+    Lock(Deferred<crate::lock::Lock>),
 
     /// Turn a document of another tool into a file of Kit
-    Import(crate::import::Import),
+    Import(Deferred<crate::import::Import>),
 
     /// Print the graph of a file as JSON
-    Compile(crate::compile::Compile),
+    Compile(Deferred<crate::compile::Compile>),
 
     /// Draw the graph of a file
-    Graph(crate::graph::Draw),
+    Graph(Deferred<crate::graph::Draw>),
 
     /// Show what applying a file would do, and why; change nothing
-    Plan(crate::plan::Plan),
+    Plan(Deferred<crate::plan::Plan>),
 
     /// Make a cluster what its file says, and follow until it is
-    Apply(crate::apply::Apply),
+    Apply(Deferred<crate::apply::Apply>),
 
     /// Change what a running cluster is to be, and let its leader do it
-    Commit(crate::commit::Commit),
+    Commit(Deferred<crate::commit::Commit>),
 
     /// Commit an older revision again
-    Rollback(crate::rollback::Rollback),
+    Rollback(Deferred<crate::rollback::Rollback>),
 
     /// Stop everything but looking, until `kitc resume`
-    Pause(crate::pause::Pause),
+    Pause(Deferred<crate::pause::Pause>),
 
     /// Go on after a pause, or try again what was frozen
-    Resume(crate::resume::Resume),
+    Resume(Deferred<crate::resume::Resume>),
 
     /// Bring back a cluster of which too few managers run to elect a leader
-    Recover(crate::recover::Recover),
+    Recover(Deferred<crate::recover::Recover>),
 
     /// End a cluster: its machines and resources, and the volumes that are named
-    Destroy(crate::destroy::Destroy),
+    Destroy(Deferred<crate::destroy::Destroy>),
 
     /// Show each member, what Kit is doing, and what waits and why
-    Status(crate::status::Status),
+    Status(Deferred<crate::status::Status>),
 
     /// List the revisions that can be gone back to
-    History(crate::history::History),
+    History(Deferred<crate::history::History>),
 
     /// Show what the replicas did and decided
-    Events(crate::events::Events),
+    Events(Deferred<crate::events::Events>),
 
     /// Hurt a simulated cloud, or show what is true in it
-    Sim(crate::sim::Sim),
+    Sim(Deferred<crate::sim::Sim>),
 
     /// Run a file's cluster through faults, in virtual time
-    Simulate(Box<crate::simulate::Simulate>),
+    Simulate(Deferred<crate::simulate::Simulate>),
 
     /// Say what an error code means, or where the values of an address come from
-    Explain(crate::explain::Explain),
+    Explain(Deferred<crate::explain::Explain>),
 
     /// Print the completions of a shell
-    Completions(crate::completions::Completions),
+    Completions(Deferred<crate::completions::Completions>),
 }
 
 /// The verbs as the help shows them. A test holds that none is missing.

@@ -12,6 +12,7 @@ mod commit;
 mod compile;
 mod completions;
 mod console;
+mod deferred;
 mod destroy;
 mod event_text;
 mod events;
@@ -74,27 +75,27 @@ fn main() -> ExitCode {
 
 fn run(arguments: CommandLine, console: &mut Console) -> Result<Exit, Failure> {
     match arguments.command {
-        Command::Check(verb) => verb.run(console),
-        Command::Fmt(verb) => verb.run(console),
-        Command::Lock(verb) => verb.run(console),
-        Command::Import(verb) => verb.run(console),
-        Command::Compile(verb) => verb.run(console),
-        Command::Graph(verb) => verb.run(console),
-        Command::Plan(verb) => verb.run(console),
-        Command::Apply(verb) => verb.run(console),
-        Command::Commit(verb) => verb.run(console),
-        Command::Rollback(verb) => verb.run(console),
-        Command::Pause(verb) => verb.run(console),
-        Command::Resume(verb) => verb.run(console),
-        Command::Recover(verb) => verb.run(console),
-        Command::Destroy(verb) => verb.run(console),
-        Command::Status(verb) => verb.run(console),
-        Command::History(verb) => verb.run(console),
-        Command::Events(verb) => verb.run(console),
-        Command::Sim(verb) => verb.run(console),
-        Command::Simulate(verb) => verb.run(console),
-        Command::Test(verb) => verb.run(console),
-        Command::Explain(verb) => verb.run(console),
-        Command::Completions(verb) => verb.run(console),
+        Command::Check(verb) => verb.0.run(console),
+        Command::Fmt(verb) => verb.0.run(console),
+        Command::Lock(verb) => verb.0.run(console),
+        Command::Import(verb) => verb.0.run(console),
+        Command::Compile(verb) => verb.0.run(console),
+        Command::Graph(verb) => verb.0.run(console),
+        Command::Plan(verb) => verb.0.run(console),
+        Command::Apply(verb) => verb.0.run(console),
+        Command::Commit(verb) => verb.0.run(console),
+        Command::Rollback(verb) => verb.0.run(console),
+        Command::Pause(verb) => verb.0.run(console),
+        Command::Resume(verb) => verb.0.run(console),
+        Command::Recover(verb) => verb.0.run(console),
+        Command::Destroy(verb) => verb.0.run(console),
+        Command::Status(verb) => verb.0.run(console),
+        Command::History(verb) => verb.0.run(console),
+        Command::Events(verb) => verb.0.run(console),
+        Command::Sim(verb) => verb.0.run(console),
+        Command::Simulate(verb) => verb.0.run(console),
+        Command::Test(verb) => verb.0.run(console),
+        Command::Explain(verb) => verb.0.run(console),
+        Command::Completions(verb) => verb.0.run(console),
     }
 }

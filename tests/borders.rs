@@ -11,7 +11,7 @@ use serde_json::Value;
 /// further up in this list.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("kit-lang", &[]),
-    ("kit-stdlib", &[]),
+    ("kit-stdlib", &["kit-lang"]),
     ("kit-graph", &[]),
     ("kit-compiler", &["kit-lang", "kit-stdlib", "kit-graph"]),
     ("kit-loader", &["kit-lang", "kit-compiler"]),

@@ -305,6 +305,13 @@ fn needed(evaluator: &Evaluator<'_>, expanded: &Expanded) -> Vec<Lookup> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn the_standard_library_need_not_be_parsed() {
+        for module in kit_stdlib::MODULES {
+            assert!(kit_lang::parse_by_outline(module.text, module.outline).is_some(), "{}", module.path);
+        }
+    }
+
     /// A file that uses a module checks only what it uses of it; here all of it is checked.
     #[test]
     fn the_standard_library_is_well_typed() {

@@ -12,7 +12,7 @@ pub struct Sources {
     links: BTreeMap<(SourceId, String), Option<SourceId>>,
     /// The texts of the standard library that were added, by their paths.
     standard: BTreeMap<&'static str, SourceId>,
-    /// Texts that whoever loads has parsed, to see what they use, and the compiler has not taken yet.
+    /// Texts that are parsed, by whoever loads, to see what they use, or when Kit was built, and that the compiler has not taken yet.
     parsed: BTreeMap<SourceId, Parse>,
 }
 
@@ -84,6 +84,10 @@ impl Sources {
             return *known;
         }
         let id = self.add(module.path, module.text);
+        // Without its outline the module is parsed when it is wanted.
+        if let Some(parsed) = kit_lang::parse_by_outline(module.text, module.outline) {
+            self.parsed.insert(id, parsed);
+        }
         self.standard.insert(module.path, id);
         id
     }

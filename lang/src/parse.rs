@@ -61,6 +61,11 @@ impl Parse {
         found
     }
 
+    /// A tree that is known to be that of a right text, such as one that was parsed before.
+    pub(crate) fn without_errors(green: rowan::GreenNode) -> Parse {
+        Parse { green, errors: SyntaxErrors::default() }
+    }
+
     /// The tree as rowan keeps it, for those who go through all of it.
     pub(crate) fn green(&self) -> &rowan::GreenNodeData {
         &self.green

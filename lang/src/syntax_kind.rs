@@ -205,6 +205,11 @@ syntax_kinds! {
 }
 
 impl SyntaxKind {
+    /// The kind with a number, which is what `as` makes of it.
+    pub(crate) fn from_number(number: u32) -> Option<SyntaxKind> {
+        ALL.get(usize::try_from(number).ok()?).copied()
+    }
+
     /// Space, a newline or a comment: what never changes the meaning.
     pub fn is_trivia(self) -> bool {
         self <= SyntaxKind::DOC_COMMENT
@@ -267,7 +272,7 @@ impl rowan::Language for Kit {
     type Kind = SyntaxKind;
 
     fn kind_from_raw(raw: rowan::SyntaxKind) -> SyntaxKind {
-        ALL.get(usize::from(raw.0)).copied().unwrap_or(SyntaxKind::UNKNOWN)
+        SyntaxKind::from_number(raw.0.into()).unwrap_or(SyntaxKind::UNKNOWN)
     }
 
     fn kind_to_raw(kind: SyntaxKind) -> rowan::SyntaxKind {

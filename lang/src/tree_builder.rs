@@ -19,7 +19,7 @@ pub(crate) use unparsed::unparsed;
 
 /// How high a tree may be. A row of operators nests to the left, one level each; brackets add a few levels
 /// each. What reads the tree recurses, and this bounds its stack.
-const MAX_HEIGHT: u32 = 512;
+pub(crate) const MAX_HEIGHT: u32 = 512;
 
 /// What the grammar captures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

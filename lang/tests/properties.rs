@@ -1,7 +1,7 @@
 //! What holds of any text: the tree is the text, nothing panics, the formatter changes space alone.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used)]
 
-use kit_lang::{NodeOrToken, SourceId, SyntaxKind, decode, format, parse};
+use kit_lang::{NodeOrToken, SourceId, SyntaxKind, decode, format, outline, parse, parse_by_outline};
 use proptest::prelude::*;
 
 /// Pieces of which a text that nearly is Kit is made.
@@ -147,6 +147,15 @@ fn holds(text: &str) {
             assert!(text.is_char_boundary(place as usize), "{found:?} in {text:?}");
         }
     }
+    match outline(&parsed) {
+        None => assert!(parsed.has_errors()),
+        Some(outline) => {
+            let again =
+                parse_by_outline(text, &outline).unwrap_or_else(|| panic!("no tree by the outline of {text:?}"));
+            assert_eq!(format!("{:#?}", again.syntax()), format!("{:#?}", parsed.syntax()));
+            assert!(parse_by_outline(&format!("{text} "), &outline).is_none(), "of another text than {text:?}");
+        }
+    }
     match format(text) {
         Err(errors) => assert!(parsed.has_errors() && !errors.is_empty()),
         Ok(once) => {
@@ -165,6 +174,14 @@ proptest! {
     #[test]
     fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         holds(&decode(&bytes, SourceId(0)).0);
+    }
+
+    /// An outline of who knows what gives no tree, or one of the whole text.
+    #[test]
+    fn any_outline(bytes in prop::collection::vec(any::<u8>(), 0..200), text in "[a-z é]{0,8}") {
+        if let Some(tree) = parse_by_outline(&text, &bytes) {
+            assert_eq!(tree.syntax().text(), text.as_str());
+        }
     }
 
     #[test]

@@ -12,16 +12,31 @@ pub struct Module {
     pub name: &'static str,
     /// The text of the file.
     pub text: &'static str,
+    /// The shape of its tree, for `kit_lang::parse_by_outline`.
+    pub outline: &'static [u8],
 }
 
-/// All modules, by path.
-pub const MODULES: &[Module] = &[
-    Module { path: "std/aws", name: "aws", text: include_str!("../std/aws.kit") },
-    Module { path: "std/docker", name: "docker", text: include_str!("../std/docker.kit") },
-    Module { path: "std/plain", name: "plain", text: include_str!("../std/plain.kit") },
-    Module { path: "std/sim", name: "sim", text: include_str!("../std/sim.kit") },
-    Module { path: "std/swarm", name: "swarm", text: include_str!("../std/swarm.kit") },
-];
+macro_rules! modules {
+    ($($name:literal,)*) => {
+        /// All modules, by path.
+        pub const MODULES: &[Module] = &[
+            $(Module {
+                path: concat!("std/", $name),
+                name: $name,
+                text: include_str!(concat!("../std/", $name, ".kit")),
+                outline: include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".outline")),
+            },)*
+        ];
+    };
+}
+
+modules! {
+    "aws",
+    "docker",
+    "plain",
+    "sim",
+    "swarm",
+}
 
 /// The module that `use` names with `path`.
 #[must_use]
