@@ -11,7 +11,7 @@ use kit_model::Address;
 use kit_runtime::{DryRun, EventRecord, EventSink, Hosted, Operator, Progress as _, ReplicaEnd, Revision};
 
 use crate::check::Format;
-use crate::cluster::{Place, block_on, short};
+use crate::cluster::{Place, Refresh, block_on, short};
 use crate::compile::Input;
 use crate::console::Console;
 use crate::exit::Exit;
@@ -36,6 +36,9 @@ pub(crate) struct Apply {
 
     #[command(flatten)]
     place: Place,
+
+    #[command(flatten)]
+    refresh: Refresh,
 
     /// Do not ask
     #[arg(long, short)]
@@ -73,7 +76,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 impl Apply {
     /// Applies.
     pub(crate) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
-        let graph = self.input.served_graph(console)?;
+        let graph = self.input.served_graph(&self.place, self.refresh.pinned(), console)?;
         let revision = Revision::of(&graph)?;
         if let Some(pace) = self.pace {
             // Before anybody is asked anything.

@@ -21,7 +21,9 @@ use crate::{files, json_diagnostics, render, shell_check};
   kitc check cluster.kit --format json | jq '.[].message'
   kitc check cluster.kit --shell
 
-Parameters without a default need no value here; what depends on them is checked where they are given.")]
+Parameters without a default need no value here; what depends on them is checked where they are given.
+Nothing is asked of anybody: lookups are open, or answered by the snapshot that --metadata names, which
+then has to have all of them. `kitc metadata snapshot` writes one.")]
 pub(crate) struct Check {
     /// Files to check; - is standard input
     #[arg(required = true, value_name = "FILE")]
@@ -90,6 +92,13 @@ impl Check {
         if findings.has_errors() {
             return;
         }
+        let found = kit_compiler::check_with(&mut findings.sources, root, &inputs);
+        findings.diagnostics.extend(found.diagnostics);
+        findings.omitted += found.omitted;
+        if findings.has_errors() {
+            return;
+        }
+        // What shows only where everything is known, such as things that depend on each other in a circle.
         match kit_compiler::compile(&mut findings.sources, root, &inputs) {
             // Lookups belong to `compile`: there is no network here.
             Step::Done(_) | Step::Need(_) => {}

@@ -1,6 +1,6 @@
 //! Which cluster a command is about, and what all commands about clusters share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use kit_graph::Graph;
@@ -12,6 +12,33 @@ use crate::compile::Input;
 use crate::console::Console;
 use crate::failure::{CodedFailure, Failure};
 use crate::given::Given;
+use crate::lookups::Pinned;
+
+/// Where simulated clouds are kept, if nobody says otherwise.
+const STATE_DIRECTORY: &str = ".kit/sim";
+
+/// The variable of the environment that says otherwise.
+const STATE_DIRECTORY_VARIABLE: &str = "KIT_SIM_DIR";
+
+/// Where clusters are kept, for a verb that has no flag for it.
+pub(crate) fn kept_by_default() -> PathBuf {
+    std::env::var_os(STATE_DIRECTORY_VARIABLE).map_or_else(|| STATE_DIRECTORY.into(), PathBuf::from)
+}
+
+/// What becomes of the answers that the committed revision was made with.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Refresh {
+    /// Ask all lookups anew, instead of keeping the answers of the committed revision
+    #[arg(long)]
+    refresh: bool,
+}
+
+impl Refresh {
+    /// What becomes of them.
+    pub(crate) fn pinned(self) -> Pinned {
+        if self.refresh { Pinned::Refreshed } else { Pinned::Kept }
+    }
+}
 
 /// Where the cluster stands.
 #[derive(Debug, Args)]
@@ -21,7 +48,7 @@ pub(crate) struct Place {
     cluster: Option<String>,
 
     /// Where simulated clouds are kept, each in a directory of its cluster's name
-    #[arg(long, value_name = "DIR", env = "KIT_SIM_DIR", default_value = ".kit/sim", hide_env_values = true)]
+    #[arg(long, value_name = "DIR", env = STATE_DIRECTORY_VARIABLE, default_value = STATE_DIRECTORY, hide_env_values = true)]
     state_dir: PathBuf,
 }
 
@@ -61,6 +88,11 @@ impl Place {
         })
     }
 
+    /// Where clusters are kept.
+    pub(crate) fn clusters(&self) -> &Path {
+        &self.state_dir
+    }
+
     fn same(&self, graph: &Graph) -> Result<(), Failure> {
         match self.cluster.as_ref().filter(|name| **name != graph.cluster.name) {
             None => Ok(()),
@@ -97,7 +129,7 @@ impl AnyCluster {
     pub(crate) fn open(self, console: &mut Console) -> Result<(Operator, Option<Revision>), Failure> {
         match self.file {
             Some(file) => {
-                let graph = Input::new(file, self.given).served_graph(console)?;
+                let graph = Input::new(file, self.given).served_graph(&self.place, Pinned::Kept, console)?;
                 Ok((self.place.existing(&graph)?, Some(Revision::of(&graph)?)))
             }
             None => Ok((self.place.operator()?, None)),

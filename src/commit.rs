@@ -7,7 +7,7 @@ use kit_lang::Code;
 use kit_model::RevisionId;
 use kit_runtime::{Operator, Revision};
 
-use crate::cluster::{Place, block_on, short};
+use crate::cluster::{Place, Refresh, block_on, short};
 use crate::compile::Input;
 use crate::console::Console;
 use crate::exit::Exit;
@@ -27,6 +27,9 @@ pub(crate) struct Commit {
     #[command(flatten)]
     place: Place,
 
+    #[command(flatten)]
+    refresh: Refresh,
+
     /// The revision that this was planned against (its first digits); refused if another is committed now
     #[arg(long, value_name = "REVISION")]
     base: Option<String>,
@@ -39,7 +42,7 @@ pub(crate) struct Commit {
 impl Commit {
     /// Commits.
     pub(crate) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
-        let graph = self.input.served_graph(console)?;
+        let graph = self.input.served_graph(&self.place, self.refresh.pinned(), console)?;
         let revision = Revision::of(&graph)?;
         let operator = self.place.existing(&graph)?;
         let planned = block_on(async { Ok(operator.dry_run(&revision).await?) })?;

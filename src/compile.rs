@@ -1,23 +1,22 @@
 //! `kitc compile`: from a file to the graph that the runtime eats.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use kit_compiler::{Lookup, MAX_LOOKUP_ROUNDS, Step};
-use kit_graph::{Graph, Value};
-use kit_lang::Diagnostic;
+use kit_compiler::{MAX_LOOKUP_ROUNDS, Step};
+use kit_graph::Graph;
 use kit_lang::ast::{AstNode as _, Decl};
 
+use crate::cluster::Place;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::findings::Findings;
 use crate::given::Given;
-use crate::{check, files, lookups};
-
-/// Who answers a round of lookups.
-type Answer = fn(&[Lookup]) -> Result<Vec<(String, Value)>, Vec<Diagnostic>>;
+use crate::lookups::{Asked, Asker, Pinned};
+use crate::{check, cluster, files};
 
 /// A file, and what it is given.
 #[derive(Debug, Args)]
@@ -38,19 +37,28 @@ impl Input {
 
     /// The graph of the file. What is wrong with it, or with what it is given, is shown.
     pub(crate) fn graph(&self, console: &mut Console) -> Result<Graph, Failure> {
-        self.graph_answered_by(lookups::answer, console)
+        Ok(self.graph_and_answers(console)?.0)
+    }
+
+    /// The graph of the file, and who answered its lookups.
+    pub(crate) fn graph_and_answers(&self, console: &mut Console) -> Result<(Graph, BTreeMap<String, Asked>), Failure> {
+        let mut asker = Asker::new(&self.file, &cluster::kept_by_default());
+        let graph = self.graph_answered_by(&mut asker, console)?;
+        Ok((graph, asker.into_asked()))
     }
 
     /// The graph of a cluster that is to be run or looked at here. A provider that this kitc does not serve is refused
-    /// before anything is asked for: neither parameters nor answers would help.
-    pub(crate) fn served_graph(&self, console: &mut Console) -> Result<Graph, Failure> {
+    /// before anything is asked for: neither parameters nor answers would help. What the cluster's committed revision was
+    /// made with stays what it is, unless it is to be asked anew.
+    pub(crate) fn served_graph(&self, place: &Place, pinned: Pinned, console: &mut Console) -> Result<Graph, Failure> {
         // Standard input can be read once.
         if self.file != Path::new(files::STANDARD_INPUT)
             && let Some(provider) = self.provider()
         {
             kit_runtime::serve(&provider)?;
         }
-        self.graph(console)
+        let mut asker = Asker::new(&self.file, place.clusters()).of_a_change(pinned);
+        self.graph_answered_by(&mut asker, console)
     }
 
     /// The parameter or `let` of this name in the file.
@@ -103,19 +111,20 @@ impl Input {
 
     /// The graph of the file for a rehearsal: what no provider answers here gets a stand-in.
     pub(crate) fn rehearsed_graph(&self, console: &mut Console) -> Result<Graph, Failure> {
-        self.graph_answered_by(lookups::stand_in, console)
+        let mut asker = Asker::new(&self.file, &cluster::kept_by_default()).rehearsing();
+        self.graph_answered_by(&mut asker, console)
     }
 
-    fn graph_answered_by(&self, answer: Answer, console: &mut Console) -> Result<Graph, Failure> {
+    fn graph_answered_by(&self, asker: &mut Asker, console: &mut Console) -> Result<Graph, Failure> {
         let mut findings = Findings::default();
-        let graph = self.compile(&mut findings, answer);
+        let graph = self.compile(&mut findings, asker);
         if !findings.diagnostics.is_empty() {
             check::show(&findings, console);
         }
         graph.ok_or(Failure::Reported)
     }
 
-    fn compile(&self, findings: &mut Findings, answer: Answer) -> Option<Graph> {
+    fn compile(&self, findings: &mut Findings, asker: &mut Asker) -> Option<Graph> {
         let root = files::load_program(&self.file, findings);
         let (mut inputs, wrong) = self.given.read(&mut findings.sources);
         findings.diagnostics.extend(wrong);
@@ -132,6 +141,10 @@ impl Input {
             match kit_compiler::compile(&mut findings.sources, root, &inputs) {
                 Step::Done(compiled) => {
                     findings.diagnostics.extend(compiled.warnings);
+                    if let Some(path) = self.given.snapshot() {
+                        let at = inputs.snapshot_asked_at().map(str::to_owned);
+                        asker.answered_by(compiled.graph.lookups.keys(), &files::shown(path), at);
+                    }
                     return Some(compiled.graph);
                 }
                 Step::Failed(found) => {
@@ -139,7 +152,7 @@ impl Input {
                     findings.omitted += found.omitted;
                     return None;
                 }
-                Step::Need(asked) => match answer(&asked) {
+                Step::Need(asked) => match asker.answer(&asked) {
                     Ok(answers) => inputs.answer(answers),
                     Err(unanswered) => {
                         findings.diagnostics.extend(unanswered);

@@ -13,6 +13,7 @@ use crate::compile::Input;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::lookups::Pinned;
 use crate::printable::printable;
 use crate::progress::Shown;
 use crate::{ask, interrupt};
@@ -42,7 +43,7 @@ pub(crate) struct Destroy {
 impl Destroy {
     /// Destroys.
     pub(crate) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
-        let graph = self.input.served_graph(console)?;
+        let graph = self.input.served_graph(&self.place, Pinned::Kept, console)?;
         let name = &graph.cluster.name;
         if let Some(other) = self.yes.as_ref().filter(|yes| *yes != name) {
             return Err(Failure::new(

@@ -1,5 +1,6 @@
 //! `kitc explain`: what a code means, and where the values at an address come from.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::given::Given;
+use crate::lookups::Asked;
 use crate::printable::printable;
 
 /// Say what an error code means, or where the values of an address come from
@@ -72,7 +74,7 @@ fn page(subject: &str, console: &mut Console) -> Result<Exit, Failure> {
 }
 
 fn values(address: &str, input: Input, console: &mut Console) -> Result<Exit, Failure> {
-    let graph = input.graph(console)?;
+    let (graph, asked) = input.graph_and_answers(console)?;
     let mut found = graph.explain(address);
     found.extend(of_the_group(&graph, address, &found));
     if found.is_empty() {
@@ -96,7 +98,7 @@ fn values(address: &str, input: Input, console: &mut Console) -> Result<Exit, Fa
         .with_help(format!("its addresses begin with {}, cluster or outputs", known.join(", "))));
     }
     let lines: Vec<(String, String)> =
-        found.iter().map(|one| (format!("{} = {}", one.address, shown(&one.value)), why(one))).collect();
+        found.iter().map(|one| (format!("{} = {}", one.address, shown(&one.value)), why(one, &asked))).collect();
     let width = lines.iter().map(|(value, _)| value.chars().count()).filter(|width| *width <= MAX_ALIGNED).max();
     for (value, why) in lines {
         let width = width.unwrap_or(0);
@@ -149,7 +151,7 @@ fn shown(value: &Value) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-fn why(explained: &Explained) -> String {
+fn why(explained: &Explained, asked: &BTreeMap<String, Asked>) -> String {
     let Some(origin) = &explained.origin else { return String::new() };
     let place = format!("{}:{}:{}", origin.file, origin.line, origin.column);
     match &origin.kind {
@@ -157,6 +159,12 @@ fn why(explained: &Explained) -> String {
         OriginKind::Computed => format!("computed at {place}"),
         OriginKind::Default => format!("the default, at {place}"),
         OriginKind::Param(name) => format!("the parameter {name}, given by {place}"),
-        OriginKind::Lookup(key) => format!("looked up: meta.{key}, asked at {place}"),
+        OriginKind::Lookup(key) => {
+            let answered = asked.get(key).map_or_else(String::new, |asked| match &asked.at {
+                Some(at) => format!(", answered by {} at {at}", asked.by),
+                None => format!(", answered by {}", asked.by),
+            });
+            format!("looked up: meta.{key}, asked at {place}{answered}")
+        }
     }
 }

@@ -25,7 +25,7 @@ pub(crate) struct Given {
     #[arg(long, help_heading = HEADING, value_name = "FILE")]
     params: Vec<PathBuf>,
 
-    /// Answer lookups from a JSON file, instead of asking the provider
+    /// Answer all lookups from a snapshot, and ask nobody
     #[arg(long, help_heading = HEADING, value_name = "SNAPSHOT.json")]
     metadata: Option<PathBuf>,
 }
@@ -42,6 +42,11 @@ impl Given {
     /// Nothing was given, by flag or by variable.
     pub(crate) fn is_empty(&self) -> bool {
         self.set.is_empty() && self.params.is_empty() && self.metadata.is_none() && variables().next().is_none()
+    }
+
+    /// The file that answers all lookups, if one was given.
+    pub(crate) fn snapshot(&self) -> Option<&Path> {
+        self.metadata.as_deref()
     }
 
     /// Reads all of it; each source of mistakes adds its own. A flag beats a variable, which beats a file.

@@ -96,7 +96,7 @@ impl Lock {
             })?),
             None => None,
         };
-        Fetcher::new(authorities.as_deref(), Limits::default()).map(Some).map_err(refused)
+        Fetcher::new(authorities.as_deref(), Limits::default()).map(Some).map_err(|error| refused(error.into()))
     }
 }
 

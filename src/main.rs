@@ -32,6 +32,7 @@ mod junit;
 mod last_resort;
 mod lock;
 mod lookups;
+mod moment;
 mod pause;
 mod plan;
 mod printable;

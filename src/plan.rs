@@ -7,7 +7,7 @@ use kit_lang::Code;
 use kit_runtime::{ChangeKind, DryRun, Revision};
 
 use crate::check::Format;
-use crate::cluster::{Place, block_on, short};
+use crate::cluster::{Place, Refresh, block_on, short};
 use crate::compile::Input;
 use crate::console::Console;
 use crate::exit::Exit;
@@ -27,6 +27,9 @@ pub(crate) struct Plan {
     #[command(flatten)]
     place: Place,
 
+    #[command(flatten)]
+    refresh: Refresh,
+
     /// End with 3 if there is something to do
     #[arg(long)]
     exit_code: bool,
@@ -39,7 +42,7 @@ pub(crate) struct Plan {
 impl Plan {
     /// Prints the plan.
     pub(crate) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
-        let graph = self.input.served_graph(console)?;
+        let graph = self.input.served_graph(&self.place, self.refresh.pinned(), console)?;
         let revision = Revision::of(&graph)?;
         let plan = match self.place.of_graph(&graph)? {
             Some(operator) => block_on(async { Ok(operator.dry_run(&revision).await?) })?,

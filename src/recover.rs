@@ -10,6 +10,7 @@ use crate::compile::Input;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::lookups::Pinned;
 use crate::progress::Shown;
 use crate::{ask, commit, interrupt};
 
@@ -33,7 +34,7 @@ pub(crate) struct Recover {
 impl Recover {
     /// Recovers.
     pub(crate) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
-        let graph = self.input.served_graph(console)?;
+        let graph = self.input.served_graph(&self.place, Pinned::Kept, console)?;
         let revision = Revision::of(&graph)?;
         let operator = self.place.existing(&graph)?;
         let from = block_on(async { Ok(operator.recovery_from(&revision.spec).await?) })?;

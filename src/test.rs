@@ -32,7 +32,7 @@ pub(crate) struct Test {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// Answer lookups from a JSON file, instead of asking the provider
+    /// Answer all lookups from a snapshot; without one, only the simulated cloud is asked
     #[arg(long, value_name = "SNAPSHOT.json")]
     metadata: Option<PathBuf>,
 

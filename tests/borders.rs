@@ -13,10 +13,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("kit-lang", &[]),
     ("kit-stdlib", &["kit-lang"]),
     ("kit-graph", &[]),
+    ("kit-fetch", &[]),
     ("kit-compiler", &["kit-lang", "kit-stdlib", "kit-graph"]),
-    ("kit-loader", &["kit-lang", "kit-compiler"]),
     ("kit-import", &["kit-lang", "kit-compiler"]),
+    ("kit-loader", &["kit-fetch", "kit-lang", "kit-compiler"]),
     ("kit-model", &["kit-graph"]),
+    ("kit-metadata", &["kit-fetch", "kit-graph", "kit-model"]),
     ("kit-planner", &["kit-graph", "kit-model"]),
     ("kit-sim", &["kit-graph", "kit-model"]),
     ("kit-contract", &["kit-graph", "kit-model", "kit-sim"]),
@@ -31,6 +33,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "kit-compiler",
             "kit-loader",
             "kit-import",
+            "kit-metadata",
             "kit-model",
             "kit-planner",
             "kit-sim",
@@ -59,7 +62,7 @@ const BELONGS_TO: &[(&str, &[&str])] = &[
     ("indicatif", &["kitc"]),
     ("tokio", &["kitc", "kit-runtime", "kit-sim", "kit-contract", "kit-docker", "kit-aws"]),
     ("bollard", &["kit-docker"]),
-    ("reqwest", &["kit-loader"]),
+    ("reqwest", &["kit-fetch"]),
 ];
 
 /// Words that stand only in the files of one place.

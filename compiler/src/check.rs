@@ -6,6 +6,7 @@ mod calls;
 mod components;
 mod declarations;
 mod expressions;
+mod metadata;
 mod mismatch;
 mod operators;
 mod patterns;
@@ -145,6 +146,7 @@ impl<'a> Checker<'a> {
     /// Checks all of a module.
     pub(crate) fn check_module(&mut self, module: u16) {
         let program = self.program;
+        self.metadata_declared(module);
         let count = u32::try_from(program.module(module).defs.len()).unwrap_or(u32::MAX);
         for index in 0..count {
             self.def_type(DefRef { module, index }, None);

@@ -67,6 +67,8 @@ codes! {
     METADATA_TYPE = "KIT4008", "An answer of metadata of the wrong type";
     TOO_MANY_ROUNDS = "KIT4009", "Lookups that go on asking";
     INPUT_UNREADABLE = "KIT4010", "A file of parameters or metadata that cannot be read";
+    METADATA_SHAPE = "KIT4015", "A declaration that its source of metadata cannot answer";
+    SNAPSHOT_LACKS = "KIT4016", "A lookup that the snapshot has no answer to";
 
     MEMBER_TWICE = "KIT5001", "One member ID used twice";
     IP_TWICE = "KIT5002", "One IP used twice";

@@ -51,6 +51,12 @@ pub struct Lookup {
     pub args: Vec<(String, kit_graph::Value)>,
     /// Whether it is answered without asking the cluster's provider.
     pub ambient: bool,
+    /// Whether the answer is a secret, which is shown to nobody and kept in no snapshot.
+    pub secret: bool,
+    /// Whether that there is nothing is an answer too.
+    pub optional: bool,
+    /// The cluster that it is asked for; none if its name is not known.
+    pub cluster: Option<String>,
     /// The provider to ask; none if its own settings wait for a lookup, or if there is no need of one.
     pub provider: Option<Instance>,
     /// Where the file asks.
@@ -83,6 +89,22 @@ pub fn check(sources: &mut Sources, root: SourceId) -> Findings {
     let (program, checked) = load(sources, root, &mut report);
     let params = BTreeMap::new();
     Evaluator::new(&program, &checked, &mut report, Mode::Check, &params, None).expand();
+    Findings::of(report)
+}
+
+/// Checks a file with what is given: the parameters, and the answers of a snapshot, which then has to have all that is
+/// asked for. Parameters that are not given are awaited, as in [`check`].
+pub fn check_with(sources: &mut Sources, root: SourceId, inputs: &Inputs) -> Findings {
+    let mut report = Report::default();
+    let (program, checked) = load(sources, root, &mut report);
+    let params = given_params(&program, inputs, &mut report);
+    let mut evaluator = Evaluator::new(&program, &checked, &mut report, Mode::Check, &params, Some(&inputs.answers));
+    let expanded = evaluator.expand();
+    let mut needed = needed(&evaluator, &expanded);
+    needed.retain(|lookup| !lookup.secret);
+    if inputs.snapshot.is_some() && !evaluator.report.has_errors() {
+        unanswered(inputs, &needed, evaluator.report);
+    }
     Findings::of(report)
 }
 
@@ -119,6 +141,8 @@ pub(crate) fn step(
         return Step::Failed(Findings::of(report));
     }
     let mut needed = needed(&evaluator, &expanded);
+    // No snapshot holds a secret, and nothing is worked out from one.
+    needed.retain(|lookup| !lookup.secret || inputs.snapshot.is_none());
     if needed.is_empty() {
         return lower(evaluator, &expanded, sources, report_of);
     }
@@ -134,6 +158,10 @@ pub(crate) fn step(
         });
         return Step::Failed(Findings::of(report));
     }
+    if inputs.snapshot.is_some() {
+        unanswered(inputs, &needed, &mut report);
+        return Step::Failed(Findings::of(report));
+    }
     if inputs.rounds >= MAX_LOOKUP_ROUNDS {
         let span = needed.first().map(|lookup| lookup.span).unwrap_or_default();
         report.error(codes::TOO_MANY_ROUNDS, span, || {
@@ -142,6 +170,25 @@ pub(crate) fn step(
         return Step::Failed(Findings::of(report));
     }
     Step::Need(needed)
+}
+
+/// What the snapshot does not answer is asked of nobody.
+pub(crate) fn unanswered(inputs: &Inputs, needed: &[Lookup], report: &mut Report) {
+    for lookup in needed {
+        let key = &lookup.key;
+        let path = |key: &str| key.split('(').next().map(str::to_owned);
+        let same = inputs.answers.keys().find(|known| path(known) == path(key));
+        report.push(|suggester| {
+            let near =
+                same.map(String::as_str).or_else(|| suggester.nearest(key, inputs.answers.keys().map(String::as_str)));
+            let help = match near {
+                Some(near) => format!("it has an answer to {near:?}"),
+                None => format!("add the key {key:?}, or ask again: kitc metadata snapshot FILE -o SNAPSHOT.json"),
+            };
+            Diagnostic::error(codes::SNAPSHOT_LACKS, lookup.span, format!("the snapshot has no answer to `{key}`"))
+                .with_help(help)
+        });
+    }
 }
 
 fn report_of(report: &mut Report) -> Findings {
@@ -209,7 +256,7 @@ pub(crate) fn load(sources: &mut Sources, root: SourceId, report: &mut Report) -
 }
 
 /// The parameters that were given, read by their types.
-fn given_params(program: &Program, inputs: &Inputs, report: &mut Report) -> BTreeMap<u32, GivenParam> {
+pub(crate) fn given_params(program: &Program, inputs: &Inputs, report: &mut Report) -> BTreeMap<u32, GivenParam> {
     let module = program.module(0);
     let mut given = BTreeMap::new();
     for (name, input) in &inputs.params {
@@ -266,21 +313,33 @@ fn given_params(program: &Program, inputs: &Inputs, report: &mut Report) -> BTre
 }
 
 /// The lookups without an answer.
-fn needed(evaluator: &Evaluator<'_>, expanded: &Expanded) -> Vec<Lookup> {
+pub(crate) fn needed(evaluator: &Evaluator<'_>, expanded: &Expanded) -> Vec<Lookup> {
     let program = evaluator.program;
     let provider = expanded
         .provider
         .as_ref()
         .filter(|provider| provider.first_unsettled().is_none_or(|open| matches!(open.data, Data::Missing)));
+    let cluster = expanded.name.as_ref().and_then(|name| match &name.data {
+        Data::Str(text) => Some(text.to_string()),
+        _ => None,
+    });
     evaluator
         .lookups
         .iter()
         .filter(|(_, lookup)| !lookup.answered)
         .map(|(key, lookup)| {
-            let ambient = matches!(
-                program.meta_entry(&lookup.path).map(|entry| &entry.kind),
-                Some(MetaKind::Value { ambient: true, .. })
-            );
+            let (ambient, secret, optional) = match program.meta_entry(&lookup.path).map(|entry| &entry.kind) {
+                Some(MetaKind::Value { ambient, ty, .. }) => {
+                    // What a file declares has a source of its own, whatever the provider.
+                    let own = !program.module(lookup.path.module).is_std;
+                    let (secret, whole) = match program.strip(ty) {
+                        Ty::Secret(inner) => (true, program.strip(inner)),
+                        other => (false, other),
+                    };
+                    (*ambient || own, secret, matches!(whole, Ty::Opt(_)))
+                }
+                _ => (false, false, false),
+            };
             let instance = provider.filter(|_| !ambient).and_then(|provider| match &provider.data {
                 Data::Description(description) => {
                     let lowered = outside::to_graph(program, provider, &|thing| evaluator.address(thing));
@@ -294,6 +353,9 @@ fn needed(evaluator: &Evaluator<'_>, expanded: &Expanded) -> Vec<Lookup> {
                 path: program.meta_name(&lookup.path),
                 args: lookup.args.clone(),
                 ambient,
+                secret,
+                optional,
+                cluster: cluster.clone(),
                 provider: instance,
                 span: lookup.span,
             }

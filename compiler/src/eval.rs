@@ -22,6 +22,7 @@ use crate::check::{Checked, MAX_DEPENDENCY_DEPTH};
 use crate::codes;
 use crate::expand::GroupState;
 use crate::hir::{DefKind, DefRef, ExprId, Program, Refinement};
+use crate::inputs::Answer;
 use crate::report::{DiagnosticExt as _, Report};
 use crate::value::{Awaited, Data, Origin, OriginKind, Value};
 
@@ -76,7 +77,7 @@ pub(crate) struct Evaluator<'a> {
     /// Given parameters by the index of their definition.
     pub(crate) params: &'a BTreeMap<u32, GivenParam>,
     /// Answered lookups by key; none while none may be used.
-    pub(crate) answers: Option<&'a BTreeMap<String, kit_graph::Value>>,
+    pub(crate) answers: Option<&'a BTreeMap<String, Answer>>,
     /// Parameters that a test gives, by the index of their definition.
     pub(crate) given_by_test: BTreeMap<u32, ExprId>,
     /// A test is run: secrets that are not given have stand-ins.
@@ -116,7 +117,7 @@ impl<'a> Evaluator<'a> {
         report: &'a mut Report,
         mode: Mode,
         params: &'a BTreeMap<u32, GivenParam>,
-        answers: Option<&'a BTreeMap<String, kit_graph::Value>>,
+        answers: Option<&'a BTreeMap<String, Answer>>,
     ) -> Self {
         program.forget_instances();
         let slots = program.modules.iter().map(|module| vec![Slot::New; module.defs.len()]).collect();

@@ -4,6 +4,7 @@ mod groups;
 mod requires;
 mod rules;
 mod tests_of_clusters;
+mod trail;
 
 use std::rc::Rc;
 
@@ -14,7 +15,6 @@ use crate::codes;
 use crate::eval::Evaluator;
 use crate::hir::{DefKind, DefRef, Item, MemberDecl};
 use crate::names::Name;
-use crate::report::DiagnosticExt as _;
 use crate::value::{Awaited, Data, Description, Origin, OriginKind, Thing, ThingKind, Value};
 
 /// A group while it is expanded.
@@ -109,7 +109,7 @@ impl<'a> Evaluator<'a> {
         expanded
     }
 
-    fn cluster(&mut self) -> Expanded {
+    pub(crate) fn cluster(&mut self) -> Expanded {
         let program = self.program;
         let module = program.module(0);
         let mut expanded = Expanded::default();
@@ -359,21 +359,21 @@ impl<'a> Evaluator<'a> {
             Some(_) => return None,
         };
         let span = self.program.expr_span(module, expr);
-        let label = match open.map(|open| open.data) {
-            Some(Data::Awaited(Awaited::Lookup(module, lookup))) => {
-                let at = self.program.expr_span(module, lookup);
-                (at != span).then(|| (at, "this is looked up".to_owned()))
+        let way = match open.map(|open| open.data) {
+            Some(Data::Awaited(Awaited::Lookup(lookup_module, lookup))) => {
+                self.trail(module, expr, (lookup_module, lookup))
             }
-            _ => None,
+            _ => Vec::new(),
         };
         self.report.push(|_| {
-            Diagnostic::error(
+            let mut found = Diagnostic::error(
                 codes::NEEDED_EARLIER,
                 span,
                 format!("{what} must be known before anything is looked up or made, and depends on {because}"),
             )
-            .maybe_label(label)
-            .with_help("take it from a parameter or write it down")
+            .with_help("take it from a parameter or write it down");
+            found.labels = way;
+            found
         });
         None
     }

@@ -280,6 +280,9 @@ pub(crate) struct IfItem {
 #[derive(Debug)]
 pub(crate) struct MetaEntry {
     pub(crate) name: Name,
+    /// Where the name is written.
+    pub(crate) span: TextSpan,
+    pub(crate) doc: Option<String>,
     pub(crate) kind: MetaKind,
 }
 

@@ -9,6 +9,7 @@ use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::codes;
+use crate::snapshot::Snapshot;
 use crate::sources::Sources;
 
 /// Rounds of lookups in which the answers of one may be the arguments of the next.
@@ -32,14 +33,33 @@ pub struct ParamInput {
     pub span: Span,
 }
 
+/// The answer to a lookup.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// What was answered: text, which the declared type says how to read, or data.
+    pub value: ParamValue,
+    /// Who answered, in words: the name of a file, of a source.
+    pub by: String,
+    /// Where the answer stands, if it stands in a text.
+    pub span: Option<Span>,
+}
+
+impl From<Value> for Answer {
+    fn from(value: Value) -> Self {
+        Self { value: ParamValue::Data(value), by: String::new(), span: None }
+    }
+}
+
 /// Parameters and answers.
 ///
 /// What is given later wins: give a file first, then the environment, then flags.
 #[derive(Debug, Clone, Default)]
 pub struct Inputs {
     pub(crate) params: BTreeMap<String, ParamInput>,
-    pub(crate) answers: BTreeMap<String, Value>,
+    pub(crate) answers: BTreeMap<String, Answer>,
     pub(crate) rounds: u32,
+    /// There is a snapshot: what it has no answer to is asked of nobody.
+    pub(crate) snapshot: Option<Snapshot>,
 }
 
 impl Inputs {
@@ -89,27 +109,33 @@ impl Inputs {
     /// # Errors
     /// When it is no JSON object, or a key stands twice.
     pub fn params_file(&mut self, sources: &Sources, source: SourceId) -> Result<(), Box<Diagnostic>> {
-        for (name, value, span) in entries(sources, source)? {
+        for (name, value, span) in entries(sources, source, "{\"size\": 4}")? {
             self.param(name, ParamInput { value: ParamValue::Data(value), span });
         }
         Ok(())
     }
 
-    /// A snapshot of metadata: one JSON object from the keys of lookups to their answers, such as
-    /// `{"aws.region": "eu-west-1", "aws.image(\"debian-12-*\")": "ami-1"}`.
+    /// A snapshot of metadata, which answers all lookups: what it lacks is an error.
     ///
     /// # Errors
-    /// When it is no JSON object, or a key stands twice.
+    /// When it is no snapshot, or a key stands twice.
     pub fn snapshot(&mut self, sources: &Sources, source: SourceId) -> Result<(), Box<Diagnostic>> {
-        let found = entries(sources, source)?;
-        self.answers.extend(found.into_iter().map(|(key, value, _)| (key, value)));
+        let (snapshot, answers) = Snapshot::read(sources, source)?;
+        self.answers.extend(answers);
+        self.snapshot = Some(snapshot);
         Ok(())
     }
 
+    /// When the answers of the snapshot were asked for, if there is one and it says so.
+    #[must_use]
+    pub fn snapshot_asked_at(&self) -> Option<&str> {
+        self.snapshot.as_ref()?.asked_at.as_deref()
+    }
+
     /// The answers to a round of lookups, by their keys.
-    pub fn answer(&mut self, answers: impl IntoIterator<Item = (String, Value)>) {
+    pub fn answer<A: Into<Answer>>(&mut self, answers: impl IntoIterator<Item = (String, A)>) {
         self.rounds += 1;
-        self.answers.extend(answers);
+        self.answers.extend(answers.into_iter().map(|(key, answer)| (key, answer.into())));
     }
 }
 
@@ -118,8 +144,12 @@ fn place(source: SourceId, start: usize, end: usize) -> Span {
     Span { source, start: offset(start), end: offset(end) }
 }
 
-/// The entries of a JSON object, each with its place.
-fn entries(sources: &Sources, source: SourceId) -> Result<Vec<(String, Value, Span)>, Box<Diagnostic>> {
+/// The entries of a JSON object, each with its place. `example` is one that is right.
+pub(crate) fn entries(
+    sources: &Sources,
+    source: SourceId,
+    example: &str,
+) -> Result<Vec<(String, Value, Span)>, Box<Diagnostic>> {
     let text = sources.get(source).map_or("", |source| source.text.as_str());
     let failed = |error: &serde_json::Error, from: usize| {
         let at = from + offset_of(&text[from..], error.line(), error.column());
@@ -131,7 +161,7 @@ fn entries(sources: &Sources, source: SourceId) -> Result<Vec<(String, Value, Sp
                 place(source, at, at),
                 format!("this is no JSON object: {reason}"),
             )
-            .with_help("write one object, such as {\"size\": 4}"),
+            .with_help(format!("write one object, such as {example}")),
         )
     };
     let mut reader = serde_json::Deserializer::from_str(text);

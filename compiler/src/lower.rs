@@ -76,9 +76,8 @@ impl<'l, 'a> Lowering<'l, 'a> {
     }
 
     fn lookups(&self) -> BTreeMap<String, GraphValue> {
-        let Some(answers) = self.evaluator.answers else { return BTreeMap::new() };
-        let used = self.evaluator.lookups.keys();
-        used.filter_map(|key| answers.get(key).map(|answer| (key.clone(), answer.clone()))).collect()
+        let used = self.evaluator.lookups.iter();
+        used.filter_map(|(key, lookup)| Some((key.clone(), lookup.data.clone()?))).collect()
     }
 
     fn cluster(&mut self, expanded: &Expanded) -> Option<Cluster> {

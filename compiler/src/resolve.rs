@@ -3,6 +3,7 @@
 mod blocks;
 mod components;
 mod expressions;
+mod metadata;
 mod tests_of_clusters;
 mod types;
 
@@ -17,8 +18,7 @@ use std::hash::BuildHasherDefault;
 
 use crate::codes;
 use crate::hir::{
-    Binding, Cluster, Def, DefKind, DefRef, Expr, ExprId, FnParam, MetaEntry, MetaKind, Module, Program, Refinement,
-    TextSpan,
+    Binding, Cluster, Def, DefKind, DefRef, Expr, ExprId, FnParam, Module, Program, Refinement, TextSpan,
 };
 use crate::names::Name;
 use crate::report::{DiagnosticExt as _, Report};
@@ -128,6 +128,7 @@ impl Resolver<'_> {
     /// Reads the declarations of a file or a component into its module.
     fn read(mut self, declarations: &[ast::Decl], mut built: Module) -> Module {
         let bound: Vec<Option<u32>> = declarations.iter().map(|declaration| self.declare(declaration)).collect();
+        self.declare_metadata(declarations);
         let mut defs: Vec<Option<Def>> = (0..self.kinds.len()).map(|_| None).collect();
         for (declaration, index) in declarations.iter().zip(bound) {
             self.scope.clear();
@@ -148,6 +149,7 @@ impl Resolver<'_> {
         built.exprs = self.exprs;
         built.spans = self.spans;
         built.by_name = self.by_name;
+        built.metadata = std::mem::take(&mut self.program.modules[self.module as usize].metadata);
         built
     }
 
@@ -298,14 +300,8 @@ impl Resolver<'_> {
                     module.tests.push(test);
                 }
             }
-            ast::Decl::Metadata(metadata) => {
-                self.refuse_outside_std("metadata", Self::text_span(metadata));
-                let Some(written) = metadata.name() else { return };
-                let name = self.program.names.intern(written.text());
-                let entries = self.metadata_entries(metadata.entries());
-                module.metadata.push(MetaEntry { name, kind: MetaKind::Group(entries) });
-            }
-            // A declaration whose name is missing, which the parser has reported; or `use`, read already.
+            // Metadata was read before all else. A declaration whose name is missing, which the parser has reported; or
+            // `use`, read already.
             _ => {}
         }
     }
@@ -329,6 +325,9 @@ impl Resolver<'_> {
             ast::Decl::Param(_) => ("param", "give the value where it is needed, as the argument of a function"),
             ast::Decl::Cluster(_) => ("cluster", "it stands in the file that uses the others"),
             ast::Decl::Output(_) => ("output", "a `let` can be read by whoever uses the module"),
+            ast::Decl::Metadata(_) => {
+                ("metadata", "declare it in the file of the cluster, and give what it says as an argument")
+            }
             ast::Decl::Resource(_) => {
                 ("resource", "offer a description with `let`, and declare the resource in the file that uses it")
             }
@@ -337,7 +336,7 @@ impl Resolver<'_> {
             }
             _ => return,
         };
-        if self.module == 0 || self.outer.is_some() {
+        if self.module == 0 || self.outer.is_some() || self.is_std {
             return;
         }
         let start = Self::text_span(declaration).start;
@@ -369,24 +368,6 @@ impl Resolver<'_> {
             let ty = self.ty(param.ty());
             let default = param.default().map(|value| self.expr(&value));
             all.push(FnParam { name: self.program.names.intern(name.text()), ty, default });
-        }
-        all
-    }
-
-    fn metadata_entries(&mut self, entries: impl Iterator<Item = ast::MetadataEntry>) -> Vec<MetaEntry> {
-        let mut all = Vec::new();
-        for entry in entries {
-            let Some(written) = entry.name() else { continue };
-            let name = self.program.names.intern(written.text());
-            let kind = match entry.entries() {
-                Some(inner) => MetaKind::Group(self.metadata_entries(inner)),
-                None => {
-                    let params = entry.is_lookup().then(|| self.fn_params(entry.params()));
-                    let ty = self.ty(entry.ty());
-                    MetaKind::Value { ambient: entry.is_ambient(), params, ty }
-                }
-            };
-            all.push(MetaEntry { name, kind });
         }
         all
     }

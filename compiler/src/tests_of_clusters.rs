@@ -1,12 +1,11 @@
 //! Runs the tests of a file: each works the whole file out with the parameters that it gives, and keeps nothing.
 
-use kit_graph::Value;
 use kit_lang::{Diagnostic, Severity, SourceId, Span};
 
 use crate::codes;
 use crate::compile::{Findings, Lookup, Step, load, step};
 use crate::hir::{Program, TestDecl};
-use crate::inputs::{Inputs, MAX_LOOKUP_ROUNDS};
+use crate::inputs::{Answer, Inputs, MAX_LOOKUP_ROUNDS};
 use crate::report::Report;
 use crate::sources::Sources;
 
@@ -44,12 +43,12 @@ impl TestOutcome {
 ///
 /// A test gets the parameters that stand in its `with`, and the defaults of the others. Its lookups are answered by what
 /// `inputs` has of them, and then by `answer`, which gives values by their keys, or says why there are none.
-pub fn run_tests(
+pub fn run_tests<A: Into<Answer>>(
     sources: &mut Sources,
     root: SourceId,
     inputs: &Inputs,
     wanted: impl Fn(&str) -> bool,
-    mut answer: impl FnMut(&[Lookup]) -> Result<Vec<(String, Value)>, Vec<Diagnostic>>,
+    mut answer: impl FnMut(&[Lookup]) -> Result<Vec<(String, A)>, Vec<Diagnostic>>,
 ) -> TestRun {
     let mut report = Report::default();
     let (program, checked) = load(sources, root, &mut report);

@@ -43,6 +43,7 @@ codes! {
     CANNOT_APPLY = "KIT8018", "a graph that the runtime cannot apply";
     SIM_REFUSED = "KIT8019", "the simulated cloud cannot do that";
     DESTROYED = "KIT8020", "the cluster was destroyed and its volumes are kept";
+    BAD_VARS = "KIT8021", "a value that cannot be set for a cluster";
 }
 
 /// The code as the table has it: for a code that came in as text.

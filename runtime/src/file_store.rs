@@ -216,7 +216,7 @@ impl SpecStore for FileStore {
     }
 }
 
-fn envelope(kind: &str, name: &str, content: &[u8]) -> Vec<u8> {
+pub(crate) fn envelope(kind: &str, name: &str, content: &[u8]) -> Vec<u8> {
     let first = format!("{kind} {name}\n");
     let mut bytes = format!("{first}{}\n", sha256_hex(&[first.as_bytes(), content].concat())).into_bytes();
     bytes.extend_from_slice(content);
@@ -224,7 +224,7 @@ fn envelope(kind: &str, name: &str, content: &[u8]) -> Vec<u8> {
 }
 
 /// The name and the content of a file of the kind `kind`.
-fn open_envelope<'a>(path: &Path, bytes: &'a [u8], kind: &str) -> Result<(&'a str, &'a [u8]), StoreError> {
+pub(crate) fn open_envelope<'a>(path: &Path, bytes: &'a [u8], kind: &str) -> Result<(&'a str, &'a [u8]), StoreError> {
     let line = |bytes: &'a [u8]| {
         let end = bytes.iter().take(MAX_PREFACE_BYTES).position(|byte| *byte == b'\n')?;
         Some((std::str::from_utf8(&bytes[..end]).ok()?, &bytes[end + 1..]))

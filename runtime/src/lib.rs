@@ -17,6 +17,7 @@ mod simulated;
 mod site;
 mod state_directory;
 mod surroundings;
+mod vars;
 
 pub use clock::{Clock, SystemClock, boot_id};
 pub use codes::{CODES, ErrorPage, code_of};
@@ -37,3 +38,4 @@ pub use simulated::{MAX_PACE, SimulatedSite, check_pace, find, find_site, make_s
 pub use site::Site;
 pub use state_directory::StateDirectory;
 pub use surroundings::{Host, HostState, Surroundings};
+pub use vars::{Vars, VarsSource, VarsStore};

@@ -5,8 +5,6 @@
 
 mod codes;
 mod disk;
-#[cfg(feature = "fetch")]
-mod fetch;
 mod files;
 mod load;
 mod location;
@@ -20,9 +18,9 @@ mod shown;
 
 pub use codes::CODES;
 pub use disk::Disk;
-#[cfg(feature = "fetch")]
-pub use fetch::{Fetcher, Limits, MAX_REDIRECTS};
 pub use files::Files;
+#[cfg(feature = "fetch")]
+pub use kit_fetch::{Fetcher, Limits, MAX_REDIRECTS};
 pub use load::{MAX_PROGRAM_BYTES, load};
 pub use lock::{LOCK_NAME, Lock, MAX_LOCK_BYTES, Pin};
 pub use locked::{COPIES_NAME, Locked};

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use kit_fetch::Fetcher;
 use url::Url;
 
 use crate::codes;
-use crate::fetch::Fetcher;
 use crate::lock::{LOCK_NAME, Lock, Pin};
 use crate::locked::{copy, read_copy, read_lock};
 use crate::remotes::{Refusal, Remotes};
@@ -124,7 +124,7 @@ impl Locking {
 
     fn fetch(&self, url: &Url) -> Result<Vec<u8>, Refusal> {
         match &self.fetcher {
-            Some(fetcher) => fetcher.fetch(url),
+            Some(fetcher) => Ok(fetcher.get(url)?),
             None => Err(Refusal::new(codes::NOT_LOCKED, format!("{url} is not here, and nothing may be fetched"))
                 .with_help("run `kitc lock` without --offline")),
         }

@@ -32,3 +32,10 @@ impl Refusal {
         Refusal { help: Some(help.into()), ..self }
     }
 }
+
+#[cfg(feature = "fetch")]
+impl From<kit_fetch::FetchError> for Refusal {
+    fn from(error: kit_fetch::FetchError) -> Refusal {
+        Refusal { code: crate::codes::NOT_FETCHED, message: error.message, help: error.help }
+    }
+}

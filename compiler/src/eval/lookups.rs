@@ -2,12 +2,14 @@
 
 use std::fmt::Write as _;
 
-use kit_lang::Span;
+use kit_lang::{Diagnostic, Span};
 
 use super::{Blame, Evaluator};
 use crate::codes;
 use crate::hir::{ExprId, MetaKind, MetaPath};
+use crate::inputs::{Answer, ParamValue};
 use crate::outside;
+use crate::report::DiagnosticExt as _;
 use crate::types::Ty;
 use crate::value::{Awaited, Data, Opaque, Origin, OriginKind, Value};
 
@@ -19,6 +21,8 @@ pub(crate) struct PendingLookup {
     pub(crate) args: Vec<(String, kit_graph::Value)>,
     pub(crate) span: Span,
     pub(crate) answered: bool,
+    /// The answer as data, if it is no secret.
+    pub(crate) data: Option<kit_graph::Value>,
 }
 
 impl Evaluator<'_> {
@@ -69,30 +73,78 @@ impl Evaluator<'_> {
         }
         let origin = Origin { kind: OriginKind::Lookup, ..origin };
         let answer = self.answers.and_then(|answers| answers.get(&key));
-        let answered = answer.is_some();
+        let value = answer.map(|answer| self.read_answer(module, expr, path, &key, answer, origin));
+        let is_secret = matches!(program.strip(ty), Ty::Secret(_));
+        let data = match &value {
+            Some(value) if !is_secret => value.first_unsettled().is_none().then(|| {
+                // An answer holds no thing, so no address is asked for.
+                outside::to_graph(program, value, &|_| String::new())
+            }),
+            _ => None,
+        };
         let span = program.expr_span(module, expr);
-        self.lookups
-            .entry(key.clone())
-            .and_modify(|lookup| lookup.answered |= answered)
-            .or_insert_with(|| PendingLookup { path: path.clone(), args: given, span, answered });
-        if let Ty::Secret(_) = program.strip(ty) {
+        self.lookups.entry(key.clone()).or_insert_with(|| PendingLookup {
+            path: path.clone(),
+            args: given,
+            span,
+            answered: value.is_some(),
+            data,
+        });
+        if is_secret && !value.as_ref().is_some_and(|value| matches!(value.data, Data::Error)) {
             return Value::new(Data::Opaque(std::rc::Rc::new(Opaque::Secret(key.into()))), origin);
         }
-        let Some(answer) = answer else {
+        let Some(value) = value else {
             return Value::new(Data::Awaited(Awaited::Lookup(module, expr)), origin);
         };
-        match outside::from_graph(program, answer, ty, origin) {
-            Ok(value) => {
-                let blame =
-                    Blame { mismatch: codes::METADATA_TYPE, refinement: codes::METADATA_TYPE, span: Some(span) };
-                self.conform(value, ty, &blame)
-            }
-            Err(problem) => {
-                self.report
-                    .push(|_| problem.into_diagnostic(codes::METADATA_TYPE, span, &format!("the answer to `{key}`")));
-                Value::new(Data::Error, origin)
-            }
-        }
+        let span = answer.and_then(|answer| answer.span).unwrap_or(span);
+        let blame = Blame { mismatch: codes::METADATA_TYPE, refinement: codes::METADATA_TYPE, span: Some(span) };
+        self.conform(value, ty, &blame)
+    }
+
+    /// An answer as the declared type reads it; one that is of another type is reported with both.
+    fn read_answer(
+        &mut self,
+        module: u16,
+        expr: ExprId,
+        path: &MetaPath,
+        key: &str,
+        answer: &Answer,
+        origin: Origin,
+    ) -> Value {
+        let program = self.program;
+        let Some((entry, MetaKind::Value { ty, .. })) = program.meta_entry(path).map(|entry| (entry, &entry.kind))
+        else {
+            return Value::new(Data::Error, origin);
+        };
+        let read = match &answer.value {
+            ParamValue::Text(text) => outside::from_text(program, text, ty, origin),
+            ParamValue::Data(value) => outside::from_graph(program, value, ty, origin),
+        };
+        let problem = match read {
+            Ok(value) => return value,
+            Err(problem) => problem,
+        };
+        let asked = program.expr_span(module, expr);
+        let declared = program.span(path.module, entry.span);
+        let shown = program.show(ty);
+        let subject = match answer.by.as_str() {
+            "" => format!("the answer to `{key}`"),
+            by => format!("the answer of {by} to `{key}`"),
+        };
+        let at = answer.span.unwrap_or(asked);
+        let is_secret = matches!(program.strip(ty), Ty::Secret(_));
+        self.report.push(|_| {
+            let found = if is_secret {
+                // What was answered is not repeated.
+                Diagnostic::error(codes::METADATA_TYPE, at, format!("{subject} is no {shown}"))
+            } else {
+                problem.into_diagnostic(codes::METADATA_TYPE, at, &subject)
+            };
+            found
+                .with_label(declared, format!("it is declared here as {shown}"))
+                .maybe_label((at != asked).then(|| (asked, "it is asked for here".to_owned())))
+        });
+        Value::new(Data::Error, origin)
     }
 }
 

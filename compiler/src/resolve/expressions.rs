@@ -5,7 +5,7 @@ use kit_lang::ast;
 
 use super::{DeclKind, Found, Resolver};
 use crate::codes;
-use crate::hir::{Arm, BinaryOp, Binding, DefRef, Expr, ExprId, MetaKind, MetaPath, Piece, TextSpan, UnaryOp};
+use crate::hir::{Arm, BinaryOp, Binding, DefRef, Expr, ExprId, Piece, TextSpan, UnaryOp};
 use crate::names::Name;
 use crate::report::DiagnosticExt as _;
 
@@ -395,123 +395,6 @@ impl Resolver<'_> {
                 self.error(codes::WRONG_PLACE, at, || format!("`{path}` is no function and cannot be called"));
                 Expr::Error
             }
-        }
-    }
-
-    /// `meta.aws.region`, `meta.aws.image("…")`, and fields of what they give.
-    fn metadata(&mut self, expr: &ast::Expr, args: Option<Vec<ExprId>>, span: TextSpan) -> Expr {
-        let mut path: Vec<ast::Name> = Vec::new();
-        let mut at = expr.clone();
-        // Bounded by the depth of the tree.
-        while let ast::Expr::Field(field) = &at {
-            path.extend(field.field());
-            let Some(base) = field.base() else { return Expr::Error };
-            at = base;
-        }
-        path.reverse();
-        let modules: Vec<u16> = self
-            .by_name
-            .values()
-            .filter_map(|binding| match binding {
-                Binding::Module(module, _) => *module,
-                Binding::Def(_) => None,
-            })
-            .chain(self.outer.iter().flat_map(|outer| outer.modules()))
-            .collect();
-        let Some(first) = path.first() else { return Expr::Error };
-        let names = &self.program.names;
-        let root = names.find(first.text());
-        let declared = modules.iter().find_map(|module| {
-            let index = self.program.module(*module).metadata.iter().position(|entry| Some(entry.name) == root)?;
-            Some((*module, index))
-        });
-        let Some((module, index)) = declared else {
-            let at = self.span(Self::name_span(first));
-            let program = &*self.program;
-            self.report.push(|suggester| {
-                let roots = || {
-                    modules
-                        .iter()
-                        .flat_map(|module| &program.module(*module).metadata)
-                        .map(|entry| names.text(entry.name))
-                };
-                let text = first.text();
-                let help = match kit_stdlib::MODULES.iter().find(|module| module.name == text) {
-                    Some(module) => Some(format!("write `use {}` at the top of the file", module.path)),
-                    None => suggester.did_you_mean(text, roots()).or_else(|| {
-                        let known: Vec<&str> = roots().collect();
-                        (!known.is_empty()).then(|| {
-                            format!(
-                                "the modules used here know {}",
-                                crate::report::listed(known.iter().copied(), "and")
-                            )
-                        })
-                    }),
-                };
-                Diagnostic::error(codes::UNKNOWN_METADATA, at, format!("there is no metadata `meta.{text}`"))
-                    .maybe_help(help)
-            });
-            return Expr::Error;
-        };
-        let mut indexes = vec![u32::try_from(index).unwrap_or(u32::MAX)];
-        for (depth, written) in path.iter().enumerate().skip(1) {
-            let here = MetaPath { module, indexes: indexes.clone() };
-            let Some(MetaKind::Group(entries)) = self.program.meta_entry(&here).map(|entry| &entry.kind) else {
-                // A leaf is reached, and what follows are fields of its value.
-                return self.metadata_field(here, &path[depth..], args, span);
-            };
-            let wanted = names.find(written.text());
-            let Some(found) = entries.iter().position(|entry| Some(entry.name) == wanted) else {
-                let at = self.span(Self::name_span(written));
-                let known: Vec<&str> = entries.iter().map(|entry| names.text(entry.name)).collect();
-                let prefix = self.program.meta_name(&here);
-                self.report.push(|suggester| {
-                    let help = suggester.did_you_mean(written.text(), known.iter().copied()).unwrap_or_else(|| {
-                        format!("meta.{prefix} has {}", crate::report::listed(known.iter().copied(), "and"))
-                    });
-                    Diagnostic::error(
-                        codes::UNKNOWN_METADATA,
-                        at,
-                        format!("there is no metadata `meta.{prefix}.{written}`"),
-                    )
-                    .with_help(help)
-                });
-                return Expr::Error;
-            };
-            indexes.push(u32::try_from(found).unwrap_or(u32::MAX));
-        }
-        let path = MetaPath { module, indexes };
-        match self.program.meta_entry(&path).map(|entry| &entry.kind) {
-            Some(MetaKind::Value { .. }) => Expr::Meta(Box::new(path), args.map(Into::into)),
-            _ => {
-                let name = self.program.meta_name(&path);
-                self.error(codes::UNKNOWN_METADATA, span, || {
-                    format!("`meta.{name}` is a branch of the metadata; name a value below it")
-                });
-                Expr::Error
-            }
-        }
-    }
-
-    /// `meta.aws.image.name`: fields, or a method, of a value that was looked up.
-    fn metadata_field(
-        &mut self,
-        path: MetaPath,
-        rest: &[ast::Name],
-        args: Option<Vec<ExprId>>,
-        span: TextSpan,
-    ) -> Expr {
-        let mut base = self.push(Expr::Meta(Box::new(path), None), span);
-        let Some((last, fields)) = rest.split_last() else { return Expr::Error };
-        for written in fields {
-            let name = self.program.names.intern(written.text());
-            base = self.push(Expr::Field { base, name, name_start: Self::name_span(written).start }, span);
-        }
-        let name = self.program.names.intern(last.text());
-        let name_start = Self::name_span(last).start;
-        match args {
-            Some(args) => Expr::CallMethod { base, name, name_start, args: args.into() },
-            None => Expr::Field { base, name, name_start },
         }
     }
 }

@@ -10,6 +10,7 @@ mod event;
 mod head;
 mod identity;
 mod inventory;
+mod metadata;
 mod plan;
 mod policy;
 mod spec;
@@ -33,11 +34,10 @@ pub use identity::{
 pub use inventory::{
     Anchor, Attachment, Inventory, LiveResource, Machine, MachineState, Marks, Stranger, Volume, VolumeState,
 };
+pub use metadata::{MetadataAnswer, MetadataError, MetadataQuestion, MetadataSource, MetadataValue};
 pub use plan::{Blocked, Plan, Reason, Risk, Step};
 pub use policy::Policy;
 pub use spec::{Amount, GroupSpec, MemberSpec, ResourceSpec, Role, Spec, SpecError};
 pub use store::{CommitResult, HeadVersion, StoreError};
 pub use swarm::{Availability, Leadership, ManagerStatus, Node, NodeRole, NodeState, Reachability, SwarmView};
-pub use traits::{
-    Admission, LeaderDetector, MetadataError, MetadataSource, Provider, ProviderError, SpecStore, SwarmControl,
-};
+pub use traits::{Admission, LeaderDetector, Provider, ProviderError, SpecStore, SwarmControl};

@@ -5,7 +5,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use kit_graph::Value;
 
 use crate::action::{Call, Outcome};
 use crate::head::{Head, Versioned};
@@ -108,31 +107,4 @@ pub trait SpecStore: Send + Sync {
 
     /// Which revisions are kept, in order of their IDs.
     async fn revisions(&self) -> Result<Vec<RevisionId>, StoreError>;
-}
-
-/// Why a lookup was not answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MetadataError {
-    /// The path asked for.
-    pub path: String,
-    /// The cause.
-    pub why: String,
-}
-
-impl fmt::Display for MetadataError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "meta.{}: {}", self.path, self.why)
-    }
-}
-
-impl std::error::Error for MetadataError {}
-
-/// Answers the lookups of a compilation (`meta.sim.region`).
-#[async_trait]
-pub trait MetadataSource: Send + Sync {
-    /// The first word of the paths that it answers (`sim`).
-    fn name(&self) -> &'static str;
-
-    /// Answers one lookup: the path after the source's name, and its arguments.
-    async fn look_up(&self, path: &str, arguments: &[(String, Value)]) -> Result<Value, MetadataError>;
 }

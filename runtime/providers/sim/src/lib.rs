@@ -8,6 +8,7 @@ mod cloud;
 #[cfg(feature = "file")]
 mod file;
 mod ground_truth;
+mod metadata;
 mod random;
 mod records;
 mod settings;
@@ -15,6 +16,7 @@ mod swarm;
 
 pub use cloud::{Hurt, HurtError, NodeTruth, SimCloud, VoterTruth};
 pub use ground_truth::{CommittedHead, Deed, DeedEffect, GroundTruth, LogEntry, Sender, Violation, VotersAtDeed};
+pub use metadata::SimSource;
 pub use random::Random;
 pub use records::{Disk, DiskSwarm, Engine, SimMachine, SimResource, SimVolume, SimVolumeState};
 pub use settings::{CallRate, MAX_LISTING_LAG_MS, SimSettings, Span};

@@ -1,18 +1,14 @@
-//! The cloud's API as a person's process sees it, and the lookups of `meta.sim`.
+//! The cloud's API as a person's process sees it.
 
 use std::net::IpAddr;
 
 use async_trait::async_trait;
-use kit_graph::Value;
-use kit_model::{
-    Address, Admission, Anchor, Call, ClusterUid, Inventory, MetadataError, MetadataSource, Outcome, Provider,
-    ProviderError, VolumeId,
-};
+use kit_model::{Address, Admission, Anchor, Call, ClusterUid, Inventory, Outcome, Provider, ProviderError, VolumeId};
 
 use super::{SimFile, SimFileError};
 use crate::ground_truth::Sender;
 
-/// The simulated cloud as [`Provider`] and [`MetadataSource`], from outside of it.
+/// The simulated cloud as [`Provider`], from outside of it.
 #[derive(Debug, Clone)]
 pub struct SimProvider {
     file: SimFile,
@@ -109,22 +105,5 @@ impl Provider for SimProvider {
                 cloud.remove_volume(uid, volume, now_ms)
             })
             .map_err(|error| failed(&error))?
-    }
-}
-
-#[async_trait]
-impl MetadataSource for SimProvider {
-    fn name(&self) -> &'static str {
-        "sim"
-    }
-
-    async fn look_up(&self, path: &str, arguments: &[(String, Value)]) -> Result<Value, MetadataError> {
-        let error = |why: String| MetadataError { path: format!("sim.{path}"), why };
-        let answer =
-            self.file.with(|cloud| cloud.look_up(path, arguments)).map_err(|wrong| error(wrong.to_string()))?;
-        answer.ok_or_else(|| match (path, arguments.first()) {
-            ("image", Some((_, Value::String(pattern)))) => error(format!("no image is named \"{pattern}\"")),
-            _ => error("the simulated cloud has no such thing".to_owned()),
-        })
     }
 }
