@@ -65,6 +65,44 @@ fn examples_compile_to_the_same_bytes_each_time() {
 }
 
 #[test]
+fn the_list_of_examples_names_each() {
+    let list = fs::read_to_string(root().join("examples/README.md")).expect("the list");
+    for path in examples() {
+        let name = path.file_name().and_then(|name| name.to_str()).expect("UTF-8");
+        assert!(list.contains(&format!("]({name})")), "examples/README.md does not name {name}");
+    }
+}
+
+#[test]
+fn examples_pass_the_tests_that_stand_in_them() {
+    let mut tested = 0;
+    for path in examples() {
+        if fs::read_to_string(&path).expect("an example").contains("\ntest \"") {
+            succeeds(&["test", path.to_str().expect("UTF-8")]);
+            tested += 1;
+        }
+    }
+    assert!(tested >= 6, "only {tested} have tests");
+}
+
+#[test]
+fn examples_on_the_simulated_cloud_stand_and_heal() {
+    let mut simulated = 0;
+    for path in examples() {
+        let text = fs::read_to_string(&path).expect("an example");
+        if !text.contains("\nuse std/sim\n") {
+            continue;
+        }
+        let path = path.to_str().expect("UTF-8");
+        succeeds(&["simulate", path, "--kill", "leader@60s"]);
+        // Whatever its faults are: three schedules each.
+        succeeds(&["simulate", path, "--runs", "3"]);
+        simulated += 1;
+    }
+    assert!(simulated >= 8, "only {simulated} are simulated");
+}
+
+#[test]
 fn the_migrated_example_is_what_the_import_makes() {
     let imported = succeeds(&["import", "infrakit", "examples/swarm-infrakit.json"]);
     let example = fs::read(root().join("examples/swarm-infrakit.kit")).expect("the example");

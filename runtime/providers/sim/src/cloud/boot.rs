@@ -116,9 +116,12 @@ impl SimCloud {
     }
 
     /// True if a newcomer on this machine may ask to join: one on a formed volume needs a person's approval first,
-    /// which shows as another volume.
+    /// which shows as another volume. One that was told of no managers is none of the Swarm.
     pub(super) fn may_join(&self, key: Key) -> bool {
         let Some(machine) = self.machines.get(&key) else { return false };
+        if machine.boot.manager_ips.is_empty() {
+            return false;
+        }
         !machine.boot.has_volume
             || self
                 .attached_volume(key)
