@@ -10,12 +10,12 @@ use kit_lang::Code;
 use kit_model::Address;
 use kit_runtime::{DryRun, EventRecord, EventSink, Hosted, Operator, Progress as _, ReplicaEnd, Revision};
 
-use crate::check::Format;
 use crate::cluster::{Place, Refresh, block_on, short};
 use crate::compile::Input;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::formats::Format;
 use crate::progress::Shown;
 use crate::{ask, commit, event_text, interrupt, plan, status, watch_end};
 

@@ -1,9 +1,8 @@
 //! `kitc check`: all the errors of a file in one run, without a network.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use kit_compiler::Step;
 use kit_lang::{Diagnostic, SourceId};
 
@@ -11,23 +10,35 @@ use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::findings::Findings;
+use crate::formats::Reporting;
 use crate::given::Given;
-use crate::{files, json_diagnostics, render, shell_check};
+use crate::{codes, files, fix, shell_check};
 
 /// Find all the errors of a file, without a network
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   kitc check cluster.kit
+  kitc check cluster.kit --fix
+  kitc check *.kit --deny warnings --format github
   kitc check cluster.kit --format json | jq '.[].message'
   kitc check cluster.kit --shell
 
 Parameters without a default need no value here; what depends on them is checked where they are given.
 Nothing is asked of anybody: lookups are open, or answered by the snapshot that --metadata names, which
-then has to have all of them. `kitc metadata snapshot` writes one.")]
+then has to have all of them. `kitc metadata snapshot` writes one.
+
+A warning is allowed for one line by a comment on it or above it: # allow KIT6001: the reason")]
 pub(crate) struct Check {
     /// Files to check; - is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    reporting: Reporting,
+
+    /// Write into the files what is suggested, where there is no doubt, and report what is left
+    #[arg(long)]
+    fix: bool,
 
     #[command(flatten)]
     given: Given,
@@ -35,43 +46,52 @@ pub(crate) struct Check {
     /// Let shells read the scripts in the files too, without carrying them out (sh -n)
     #[arg(long)]
     shell: bool,
-
-    /// How the errors are written: human or json
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t, hide_possible_values = true)]
-    format: Format,
-}
-
-/// How errors are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// Drawn for a person, on standard error
-    #[default]
-    Human,
-    /// One JSON array, on standard output
-    Json,
 }
 
 impl Check {
     /// Checks each file for itself.
     pub(crate) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
-        let all: Vec<Findings> = self.files.iter().map(|path| self.one(path)).collect();
-        match self.format {
-            Format::Human => {
-                for findings in all.iter().filter(|findings| !findings.diagnostics.is_empty()) {
-                    show(findings, console);
-                    let _ = writeln!(console.err());
-                }
-                // A reader of standard error who went away changes nothing in the outcome.
-                let _ = writeln!(console.err(), "{}", summary(&all));
-            }
-            Format::Json => json_diagnostics::write(&all, console.out())?,
+        if self.fix && self.files.iter().any(|path| path == Path::new(files::STANDARD_INPUT)) {
+            return Err(Failure::wrong_usage(codes::NO_FILE_TO_FIX, "--fix writes files, and standard input is none")
+                .with_help("write the text into a file first; `--format json` has what would be changed"));
         }
-        Ok(if all.iter().any(Findings::has_errors) { Exit::Problem } else { Exit::Fine })
+        let mut all: Vec<Findings> = Vec::with_capacity(self.files.len());
+        for path in &self.files {
+            let mut findings = if self.fix { self.fixed(path, console)? } else { self.one(path) };
+            self.reporting.judge(&mut findings);
+            all.push(findings);
+        }
+        self.reporting.write(&all, console)
     }
 
     fn one(&self, path: &Path) -> Findings {
         let mut findings = Findings::default();
-        let Some(root) = files::load_program(path, &mut findings) else { return findings };
+        if let Some(root) = files::load_program(path, &mut findings) {
+            self.judge(root, &mut findings);
+        }
+        findings
+    }
+
+    /// Mends what can be mended without a doubt; the findings are those that are left.
+    fn fixed(&self, path: &Path, console: &mut Console) -> Result<Findings, Failure> {
+        let mut findings = Findings::default();
+        let (root, unreadable) = files::load(path, &mut findings.sources);
+        let text = match findings.sources.get(root) {
+            Some(source) if unreadable.is_none() => source.text.clone(),
+            _ => return Ok(self.one(path)),
+        };
+        let (fixed, findings) = fix::fix(text, |text| {
+            let mut findings = Findings::default();
+            let root = findings.sources.add(files::shown(path), text);
+            files::load_modules(path, root, &mut findings);
+            self.judge(root, &mut findings);
+            (findings, root)
+        });
+        fixed.write(path, console)?;
+        Ok(findings)
+    }
+
+    fn judge(&self, root: SourceId, findings: &mut Findings) {
         let found = kit_compiler::check(&mut findings.sources, root);
         findings.diagnostics.extend(found.diagnostics);
         findings.omitted += found.omitted;
@@ -80,9 +100,8 @@ impl Check {
             findings.diagnostics.extend(found);
         }
         if !findings.has_errors() && !self.given.is_empty() {
-            self.with_what_is_given(root, &mut findings);
+            self.with_what_is_given(root, findings);
         }
-        findings
     }
 
     /// The same again with the parameters that were given; those that were not are no error here.
@@ -109,27 +128,4 @@ impl Check {
             }
         }
     }
-}
-
-/// Draws findings on standard error.
-pub(crate) fn show(findings: &Findings, console: &mut Console) -> Exit {
-    let color = console.color_err();
-    let err = console.err();
-    // A reader of standard error who went away changes nothing in the outcome.
-    let _ = render::render(findings, color, err);
-    if findings.has_errors() { Exit::Problem } else { Exit::Fine }
-}
-
-fn summary(all: &[Findings]) -> String {
-    let errors: usize = all.iter().map(Findings::errors).sum();
-    let warnings: usize = all.iter().map(Findings::warnings).sum();
-    let counted = |count: usize, what: &str| match count {
-        0 => format!("no {what}s"),
-        1 => format!("1 {what}"),
-        _ => format!("{count} {what}s"),
-    };
-    if warnings == 0 {
-        return counted(errors, "error");
-    }
-    format!("{}, {}", counted(errors, "error"), counted(warnings, "warning"))
 }

@@ -26,6 +26,9 @@ codes! {
     BAD_PARAMETERS = "KIT0010", "a TOML file of parameters that cannot be read";
     NOT_SIMULATED = "KIT0011", "a cluster that cannot be simulated";
     NO_TEST = "KIT0012", "no test to run";
+
+    NO_FILE_TO_FIX = "KIT0020", "standard input cannot be mended in place";
+
     SCRIPT_SYNTAX = "KIT0040", "a script that its shell cannot read";
     NO_SHELL = "KIT0041", "a script whose shell is not here";
 }
@@ -48,7 +51,10 @@ pub(crate) fn all() -> impl Iterator<Item = Page> {
     let language = language.map(|info| Page { code: info.code.as_str(), title: info.title, page: info.page });
     let reasons = kit_model::REASONS.iter().map(|info| Page { code: info.code, title: info.title, page: info.page });
     let runtime = kit_runtime::CODES.iter().map(|info| Page { code: info.code, title: info.title, page: info.page });
-    language.chain(reasons).chain(runtime)
+    let mut all: Vec<Page> = language.chain(reasons).chain(runtime).collect();
+    // The crates' numbers lie between each other's.
+    all.sort_by_key(|info| info.code);
+    all.into_iter()
 }
 
 #[cfg(test)]

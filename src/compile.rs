@@ -16,7 +16,7 @@ use crate::failure::Failure;
 use crate::findings::Findings;
 use crate::given::Given;
 use crate::lookups::{Asked, Asker, Pinned};
-use crate::{check, cluster, files};
+use crate::{cluster, files, formats};
 
 /// A file, and what it is given.
 #[derive(Debug, Args)]
@@ -119,7 +119,7 @@ impl Input {
         let mut findings = Findings::default();
         let graph = self.compile(&mut findings, asker);
         if !findings.diagnostics.is_empty() {
-            check::show(&findings, console);
+            formats::show(&findings, console);
         }
         graph.ok_or(Failure::Reported)
     }

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::check::Format;
 use crate::cluster::{AnyCluster, block_on};
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::formats::Format;
 use crate::{event_text, interrupt};
 
 /// Show what the replicas of a cluster did and decided, the newest last

@@ -45,12 +45,17 @@ pub(crate) fn load_program(path: &Path, findings: &mut Findings) -> Option<Sourc
         findings.diagnostics.extend(unreadable);
         return None;
     }
+    load_modules(path, root, findings);
+    Some(root)
+}
+
+/// Adds the text of all modules that the text of a file uses.
+pub(crate) fn load_modules(path: &Path, root: SourceId, findings: &mut Findings) {
     let place = Some(path).filter(|path| *path != Path::new(STANDARD_INPUT));
     let found =
         kit_loader::load(&mut findings.sources, root, place, &kit_loader::Disk, &mut kit_loader::Locked::beside(place));
     findings.diagnostics.extend(found.diagnostics);
     findings.omitted += found.omitted;
-    Some(root)
 }
 
 /// The bytes of a file, one more than a source may have at most; so `decode` sees that it is too large.

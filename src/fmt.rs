@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::findings::Findings;
 use crate::printable::printable;
-use crate::{check, files};
+use crate::{files, formats};
 
 /// Lines around a difference.
 const CONTEXT_LINES: usize = 2;
@@ -53,14 +53,14 @@ impl Fmt {
             Some(source) if unreadable.is_none() => source,
             _ => {
                 findings.diagnostics.extend(unreadable);
-                return Ok(check::show(&findings, console));
+                return Ok(formats::show(&findings, console));
             }
         };
         let formatted = match kit_lang::format(&source.text) {
             Ok(formatted) => formatted,
             Err(found) => {
                 findings.diagnostics.extend(found);
-                return Ok(check::show(&findings, console));
+                return Ok(formats::show(&findings, console));
             }
         };
         if self.check {

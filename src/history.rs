@@ -4,11 +4,11 @@ use std::io::Write as _;
 
 use clap::Args;
 
-use crate::check::Format;
 use crate::cluster::{AnyCluster, block_on, short};
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::formats::Format;
 
 /// List the revisions of a cluster that can be gone back to
 #[derive(Debug, Args)]

@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::findings::Findings;
 use crate::printable::printable;
-use crate::{check, files};
+use crate::{files, formats};
 
 /// Turn a document of another tool into a file of Kit
 #[derive(Debug, Args)]
@@ -85,7 +85,7 @@ impl Infrakit {
             findings.diagnostics.extend(found.diagnostics);
             findings.omitted += found.omitted;
         }
-        check::show(&findings, console);
+        formats::show(&findings, console);
         let Some(imported) = imported.filter(|_| !findings.has_errors()) else { return Err(Failure::Reported) };
         match &self.output {
             Some(path) => files::write_atomically(path, imported.text.as_bytes())?,

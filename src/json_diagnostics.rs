@@ -19,6 +19,26 @@ struct Entry<'a> {
     end_column: u32,
     labels: Vec<Label<'a>>,
     help: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix: Option<Fix<'a>>,
+}
+
+/// What a program can do about it.
+#[derive(Serialize)]
+struct Fix<'a> {
+    title: &'a str,
+    /// It may be applied without asking.
+    safe: bool,
+    edits: Vec<Edit<'a>>,
+}
+
+#[derive(Serialize)]
+struct Edit<'a> {
+    #[serde(flatten)]
+    place: Place<'a>,
+    end_line: u32,
+    end_column: u32,
+    replacement: &'a str,
 }
 
 #[derive(Serialize)]
@@ -50,6 +70,7 @@ pub(crate) fn write(all: &[Findings], out: &mut impl Write) -> io::Result<()> {
                 message: rest,
                 labels: Vec::new(),
                 help: Some("mend those listed and check again"),
+                fix: None,
                 ..entry(findings, last)
             });
         }
@@ -70,6 +91,21 @@ fn entry<'a>(findings: &'a Findings, found: &'a Diagnostic) -> Entry<'a> {
         end_column: end.column,
         labels: labels.map(|label| Label { place: place(findings, label.span), message: &label.message }).collect(),
         help: found.help.as_deref(),
+        fix: found.fix.as_deref().map(|fix| Fix {
+            title: &fix.title,
+            safe: fix.safe,
+            edits: fix.edits.iter().map(|one| edit(findings, one)).collect(),
+        }),
+    }
+}
+
+fn edit<'a>(findings: &'a Findings, edit: &'a kit_lang::Edit) -> Edit<'a> {
+    let end = position(findings, edit.span.source, edit.span.end);
+    Edit {
+        place: place(findings, edit.span),
+        end_line: end.line,
+        end_column: end.column,
+        replacement: &edit.replacement,
     }
 }
 

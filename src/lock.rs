@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::failure::{CodedFailure, Failure};
 use crate::findings::Findings;
 use crate::printable::printable;
-use crate::{check, files};
+use crate::{files, formats};
 
 /// Fetch the modules that a file uses by their addresses, and pin them
 #[derive(Debug, Args)]
@@ -71,7 +71,7 @@ impl Lock {
             findings.omitted += found.omitted;
         }
         if findings.has_errors() {
-            check::show(&findings, console);
+            formats::show(&findings, console);
             return Err(Failure::Reported);
         }
         locking.all_used().map_err(refused)?;

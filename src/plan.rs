@@ -6,12 +6,12 @@ use clap::Args;
 use kit_lang::Code;
 use kit_runtime::{ChangeKind, DryRun, Revision};
 
-use crate::check::Format;
 use crate::cluster::{Place, Refresh, block_on, short};
 use crate::compile::Input;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::formats::Format;
 use crate::printable::printable;
 
 /// Show what applying a file would do, and why; change nothing

@@ -11,13 +11,13 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use kit_model::Policy;
 use kit_simulator::{FAULTS, Fault, FaultKind, Rehearsal, Run, Shape, Subject, Target, parse_time};
 
-use crate::check::Format;
 use crate::codes;
 use crate::compile::Input;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files;
+use crate::formats::Format;
 use crate::given::Given;
 use crate::timeline::{Page, flags, json_of, span};
 

@@ -7,12 +7,12 @@ use kit_model::{Availability, OperationKind, PermitState};
 use kit_runtime::{MemberReport, Report};
 use serde::Serialize;
 
-use crate::check::Format;
 use crate::cluster::{AnyCluster, block_on, short};
 use crate::commit;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::formats::Format;
 use crate::printable::printable;
 
 /// Show each member of a cluster, what Kit is doing, and what waits and why

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::findings::Findings;
 use crate::junit::{self, Case, Suite};
 use crate::printable::printable;
-use crate::{check, codes, files, lookups, render};
+use crate::{codes, files, formats, lookups, render};
 
 /// Run the tests that stand in files
 #[derive(Debug, Args)]
@@ -155,7 +155,7 @@ fn tell(
 }
 
 fn show(findings: &Findings, console: &mut Console) {
-    check::show(findings, console);
+    formats::show(findings, console);
     // A reader of standard error who went away changes nothing in the outcome.
     let _ = writeln!(console.err());
 }

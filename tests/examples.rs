@@ -31,7 +31,7 @@ fn succeeds(arguments: &[&str]) -> Vec<u8> {
 fn examples_are_right_and_laid_out() {
     for path in examples() {
         let path = path.to_str().expect("UTF-8");
-        succeeds(&["check", path]);
+        succeeds(&["check", "--deny", "warnings", path]);
         succeeds(&["fmt", "--check", path]);
     }
 }

@@ -7,7 +7,7 @@ macro_rules! codes {
         $(#[doc = $title] pub(crate) const $name: Code = Code($code);)*
 
         /// The codes of the compiler, in order: names (KIT2xxx), types (KIT3xxx), what is known when
-        /// (KIT4xxx), rules of clusters (KIT5xxx).
+        /// (KIT4xxx), rules of clusters (KIT5xxx), warnings (KIT6xxx).
         pub const CODES: &[CodeInfo] = &[
             $(CodeInfo {
                 code: Code($code),
@@ -81,4 +81,12 @@ codes! {
     BAD_NAME = "KIT5009", "A name that cannot be the name of a thing";
     BAD_LEADER = "KIT5010", "A leader that is no group with members";
     NO_SUCH_ERROR = "KIT5011", "An expected error that did not come";
+
+    UNUSED = "KIT6001", "A name that nothing uses";
+    UNUSED_MODULE = "KIT6002", "A module of which nothing is used";
+    UNUSED_VARIABLE = "KIT6003", "A variable that nothing reads";
+    FIXED_CONDITION = "KIT6004", "A condition that is always the same";
+    NO_REASON = "KIT6010", "A warning allowed without a reason";
+    NO_SUCH_WARNING = "KIT6011", "A warning allowed that does not exist";
+    ALLOWS_NOTHING = "KIT6012", "A warning allowed that does not come";
 }

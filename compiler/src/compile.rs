@@ -17,6 +17,7 @@ use crate::report::{DiagnosticExt as _, Report};
 use crate::sources::Sources;
 use crate::types::Ty;
 use crate::value::{Data, Origin, OriginKind, Value};
+use crate::warnings;
 
 /// What was found, by place.
 #[derive(Debug, Clone, Default)]
@@ -83,12 +84,17 @@ pub enum Step {
     Failed(Findings),
 }
 
-/// Checks a file: without parameters and lookups, and postponing what depends on them.
+/// Checks a file: without parameters and lookups, and postponing what depends on them. Of a file without errors it
+/// also says what is right and yet hardly meant.
 pub fn check(sources: &mut Sources, root: SourceId) -> Findings {
     let mut report = Report::default();
     let (program, checked) = load(sources, root, &mut report);
     let params = BTreeMap::new();
     Evaluator::new(&program, &checked, &mut report, Mode::Check, &params, None).expand();
+    if !report.has_errors() {
+        // A name in a place that is wrong is not read, and would seem unused.
+        warnings::find(&program, sources, &mut report);
+    }
     Findings::of(report)
 }
 
@@ -272,9 +278,13 @@ pub(crate) fn given_params(program: &Program, inputs: &Inputs, report: &mut Repo
                     .filter(|def| matches!(def.kind, DefKind::Param { .. }))
                     .map(|def| program.names.text(def.name))
                     .collect();
-                let help = suggester.did_you_mean(name, known.iter().copied()).unwrap_or_else(|| {
-                    format!("the file's parameters are {}", crate::report::listed(known.iter().copied(), "and"))
-                });
+                // Not as an edit: what is wrong is the name, and the place is the value's.
+                let help = match suggester.nearest(name, known.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => {
+                        format!("the file's parameters are {}", crate::report::listed(known.iter().copied(), "and"))
+                    }
+                };
                 Diagnostic::error(codes::PARAM_UNKNOWN, input.span, format!("the file has no parameter `{name}`"))
                     .with_help(help)
             });

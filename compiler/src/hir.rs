@@ -30,7 +30,7 @@ pub(crate) struct ExprRef {
 }
 
 /// Bytes `start..end` of the module's source.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct TextSpan {
     pub(crate) start: u32,
     pub(crate) end: u32,
@@ -75,6 +75,40 @@ pub(crate) struct Module {
     pub(crate) outputs: Vec<u32>,
     pub(crate) metadata: Vec<MetaEntry>,
     pub(crate) tests: Vec<TestDecl>,
+    /// What is declared and asked for by nothing in the file.
+    pub(crate) unused: Vec<Unused>,
+    /// Comments that allow warnings.
+    pub(crate) allowances: Vec<Allowance>,
+}
+
+/// A name that nothing in its file asks for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unused {
+    pub(crate) name: Name,
+    pub(crate) span: TextSpan,
+    pub(crate) kind: UnusedKind,
+}
+
+/// What a name is that nothing asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UnusedKind {
+    /// A declaration, in a word.
+    Declared(&'static str),
+    /// A module that is used by `use` alone.
+    Module,
+    /// A variable of a `for` or of a test, or an argument of a function.
+    Variable,
+}
+
+/// A comment that allows warnings of a line: `# allow KIT6001: why`.
+#[derive(Clone, Debug)]
+pub(crate) struct Allowance {
+    /// What is allowed, and where it stands.
+    pub(crate) code: (Rc<str>, TextSpan),
+    /// It says why.
+    pub(crate) has_reason: bool,
+    /// The bytes of the line that it is about.
+    pub(crate) line: TextSpan,
 }
 
 impl Module {
@@ -94,6 +128,8 @@ impl Module {
             outputs: Vec::new(),
             metadata: Vec::new(),
             tests: Vec::new(),
+            unused: Vec::new(),
+            allowances: Vec::new(),
         }
     }
 }

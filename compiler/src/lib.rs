@@ -22,6 +22,7 @@ mod sources;
 mod tests_of_clusters;
 mod types;
 mod value;
+mod warnings;
 
 pub use codes::CODES;
 pub use compile::{Compiled, Findings, Lookup, Step, check, check_with, compile, describe};

@@ -11,6 +11,7 @@ use crate::hir::{Module, Program, TextSpan};
 use crate::report::Report;
 use crate::resolve::{Used, resolve};
 use crate::sources::Sources;
+use crate::warnings::allowances_in;
 
 /// Modules of one program, those of the standard library aside. A large cluster has a dozen; this is where a mistake shows before the memory does.
 pub const MAX_MODULES: usize = 256;
@@ -95,7 +96,11 @@ fn begin(
     let parsed = sources.take_parsed(source);
     report.extend(parsed.diagnostics(source));
     let module = u16::try_from(program.modules.len()).unwrap_or(u16::MAX);
-    program.modules.push(Module::empty(source, name, is_std));
+    let mut empty = Module::empty(source, name, is_std);
+    if let Some(text) = sources.get(source).filter(|_| !is_std) {
+        empty.allowances = allowances_in(&text.text, &parsed);
+    }
+    program.modules.push(empty);
     known.insert(source, (module, Progress::Begun));
     let file = parsed.file();
     let uses: Vec<ast::Use> = file

@@ -26,7 +26,9 @@ impl Report {
             self.sink.count_dropped();
             return;
         }
-        let mut diagnostic = make(&mut Suggester { comparisons: &mut self.comparisons });
+        let mut suggester = Suggester::new(&mut self.comparisons);
+        let diagnostic = make(&mut suggester);
+        let mut diagnostic = suggester.with_fix(diagnostic);
         if let Some((span, message)) = &self.context {
             let told = std::iter::once(diagnostic.span).chain(diagnostic.labels.iter().map(|label| label.span));
             let mut told = told.filter(|told| told.source == span.source);
@@ -54,11 +56,16 @@ impl Report {
         if self.sink.is_full() {
             return None;
         }
-        Suggester { comparisons: &mut self.comparisons }.nearest(text, candidates)
+        Suggester::new(&mut self.comparisons).nearest(text, candidates)
     }
 
     pub(crate) fn extend(&mut self, diagnostics: impl IntoIterator<Item = Diagnostic>) {
         self.sink.extend(diagnostics);
+    }
+
+    /// Drops what `keep` says no to, of the warnings.
+    pub(crate) fn retain_warnings(&mut self, keep: impl FnMut(&Diagnostic) -> bool) {
+        self.sink.retain_warnings(keep);
     }
 
     pub(crate) fn has_errors(&self) -> bool {
@@ -79,15 +86,37 @@ impl Report {
 /// Finds the name that was probably meant.
 pub(crate) struct Suggester<'a> {
     comparisons: &'a mut usize,
+    /// What was suggested last.
+    meant: Option<Meant>,
 }
 
-impl Suggester<'_> {
+/// A suggestion: what was written, what was meant, and whether there is a doubt.
+struct Meant {
+    written: usize,
+    name: String,
+    sure: bool,
+}
+
+impl<'a> Suggester<'a> {
+    fn new(comparisons: &'a mut usize) -> Self {
+        Self { comparisons, meant: None }
+    }
+
     /// The candidate nearest to `text`, if one is near.
     pub(crate) fn nearest<'c>(&mut self, text: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+        self.compare(text, candidates).map(|(_, candidate, _)| candidate)
+    }
+
+    /// The candidate nearest to `text`, how far it is, and whether no other is as near.
+    fn compare<'c>(
+        &mut self,
+        text: &str,
+        candidates: impl IntoIterator<Item = &'c str>,
+    ) -> Option<(usize, &'c str, bool)> {
         let length = text.chars().count();
         // One slip in three letters: `nmae` is near `name`, `m4` is near `m1`, `ip` is not near `id` alone.
         let limit = if length < 2 { 0 } else { (length / 3).max(1) };
-        let mut best: Option<(usize, &str)> = None;
+        let mut best: Option<(usize, &str, bool)> = None;
         for candidate in candidates {
             if candidate.chars().count().abs_diff(length) > limit || candidate == text {
                 continue;
@@ -97,21 +126,65 @@ impl Suggester<'_> {
             }
             *self.comparisons += 1;
             let distance = strsim::damerau_levenshtein(text, candidate);
-            if distance <= limit && best.is_none_or(|(least, _)| distance < least) {
-                best = Some((distance, candidate));
+            if distance > limit {
+                continue;
+            }
+            match &mut best {
+                Some((least, _, _)) if distance > *least => {}
+                Some((least, known, alone)) if distance == *least => *alone &= *known == candidate,
+                _ => best = Some((distance, candidate, true)),
             }
         }
-        best.map(|(_, candidate)| candidate)
+        best
     }
 
-    /// `did you mean "…"?`
+    /// `did you mean `…`?`
     pub(crate) fn did_you_mean<'c>(
         &mut self,
         text: &str,
         candidates: impl IntoIterator<Item = &'c str>,
     ) -> Option<String> {
-        self.nearest(text, candidates).map(|found| format!("did you mean `{found}`?"))
+        let (distance, found, alone) = self.compare(text, candidates)?;
+        let sure = alone && is_slip(text, found, distance);
+        self.meant = Some(Meant { written: text.len(), name: found.to_owned(), sure });
+        Some(format!("did you mean `{found}`?"))
     }
+
+    /// `did you mean "…"?`, for what stands in quotes.
+    pub(crate) fn did_you_mean_text<'c>(
+        &mut self,
+        text: &str,
+        candidates: impl IntoIterator<Item = &'c str>,
+    ) -> Option<String> {
+        let (distance, found, alone) = self.compare(text, candidates)?;
+        let sure = alone && is_slip(text, found, distance);
+        self.meant = Some(Meant { written: text.len() + 2, name: format!("\"{found}\""), sure });
+        Some(format!("did you mean \"{found}\"?"))
+    }
+
+    /// The diagnostic with what it suggests as an edit, if it stands at the name and nowhere else.
+    fn with_fix(self, diagnostic: Diagnostic) -> Diagnostic {
+        let Some(meant) = self.meant else { return diagnostic };
+        let length = (diagnostic.span.end - diagnostic.span.start) as usize;
+        let suggested = diagnostic.help.as_ref().is_some_and(|help| help.contains(&meant.name));
+        if diagnostic.fix.is_some() || !suggested || length != meant.written {
+            return diagnostic;
+        }
+        let span = diagnostic.span;
+        diagnostic.with_fix(span, meant.name, meant.sure)
+    }
+}
+
+/// Two names are so near that one is the other with a slip: one letter in a short one, two in a long one. Names that differ in
+/// their digits, such as `zone_a1` and `zone_a2`, are two names.
+fn is_slip(written: &str, meant: &str, distance: usize) -> bool {
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    let allowed = match written.chars().count() {
+        0..=3 => 0,
+        4..=7 => 1,
+        _ => 2,
+    };
+    distance <= allowed && digits(written) == digits(meant)
 }
 
 /// Adds to a diagnostic what there may or may not be.

@@ -11,6 +11,8 @@ use components::Outer;
 pub(crate) use tests_of_clusters::given_fields;
 pub(crate) use types::ROLE_VARIABLES;
 
+use std::cell::RefCell;
+
 use indexmap::IndexMap;
 use kit_lang::ast::{self, AstNode};
 use kit_lang::{Code, Diagnostic, SourceId, Span};
@@ -18,7 +20,8 @@ use std::hash::BuildHasherDefault;
 
 use crate::codes;
 use crate::hir::{
-    Binding, Cluster, Def, DefKind, DefRef, Expr, ExprId, FnParam, Module, Program, Refinement, TextSpan,
+    Binding, Cluster, Def, DefKind, DefRef, Expr, ExprId, FnParam, Module, Program, Refinement, TextSpan, Unused,
+    UnusedKind,
 };
 use crate::names::Name;
 use crate::report::{DiagnosticExt as _, Report};
@@ -61,8 +64,12 @@ pub(crate) struct Resolver<'a> {
     kinds: Vec<DeclKind>,
     name_spans: Vec<(Name, TextSpan)>,
     by_name: IndexMap<Name, Binding, BuildHasherDefault<rustc_hash::FxHasher>>,
+    /// Which of `by_name` something asked for, by their order; whoever is not listed was not asked for.
+    asked: RefCell<Vec<bool>>,
     /// Variables of the body being read: name, place.
     scope: Vec<(Name, TextSpan)>,
+    /// All variables so far, and whether something reads each.
+    variables: IndexMap<TextSpan, (Name, bool), BuildHasherDefault<rustc_hash::FxHasher>>,
     in_function: bool,
     /// The file around the component that is read; none for a file.
     outer: Option<Outer<'a>>,
@@ -81,8 +88,8 @@ pub(crate) fn resolve(
     module: u16,
     uses: impl IntoIterator<Item = Used>,
 ) {
-    let Module { source, is_std, ref name, .. } = program.modules[module as usize];
-    let built = Module::empty(source, name.clone(), is_std);
+    let Module { source, is_std, ref name, ref mut allowances, .. } = program.modules[module as usize];
+    let built = Module { allowances: std::mem::take(allowances), ..Module::empty(source, name.clone(), is_std) };
     let declarations: Vec<ast::Decl> = file.declarations().collect();
     let mut resolver = Resolver::new(program, report, source, module, is_std);
     for (name, module, span) in uses {
@@ -107,7 +114,9 @@ impl<'a> Resolver<'a> {
             kinds: Vec::new(),
             name_spans: Vec::new(),
             by_name: IndexMap::default(),
+            asked: RefCell::default(),
             scope: Vec::new(),
+            variables: IndexMap::default(),
             in_function: false,
             outer: None,
             depth: 0,
@@ -145,12 +154,50 @@ impl Resolver<'_> {
                 None => self.other_declaration(declaration, &mut built),
             }
         }
+        built.unused = self.unused();
         built.defs = defs.into_iter().flatten().collect();
         built.exprs = self.exprs;
         built.spans = self.spans;
         built.by_name = self.by_name;
         built.metadata = std::mem::take(&mut self.program.modules[self.module as usize].metadata);
         built
+    }
+
+    /// What is declared here and asked for by nothing in the file.
+    fn unused(&self) -> Vec<Unused> {
+        let asked = self.asked.borrow();
+        let names = self.by_name.iter().enumerate().filter(|(at, _)| !asked.get(*at).copied().unwrap_or(false));
+        let names = names.filter_map(|(_, (name, binding))| {
+            let (kind, span) = match binding {
+                Binding::Module(Some(_), span) => (UnusedKind::Module, *span),
+                Binding::Module(None, _) => return None,
+                Binding::Def(index) => {
+                    let kind = match self.kinds[*index as usize] {
+                        DeclKind::Param => UnusedKind::Declared("parameter"),
+                        DeclKind::Let => UnusedKind::Declared("constant"),
+                        DeclKind::Type => UnusedKind::Declared("type"),
+                        DeclKind::Fn => UnusedKind::Declared("function"),
+                        DeclKind::Component => UnusedKind::Declared("component"),
+                        _ => return None,
+                    };
+                    (kind, self.name_spans[*index as usize].1)
+                }
+            };
+            Some(Unused { name: *name, span, kind })
+        });
+        let variables = self.variables.iter().filter(|(_, (_, read))| !read);
+        let variables =
+            variables.map(|(span, (name, _))| Unused { name: *name, span: *span, kind: UnusedKind::Variable });
+        names.chain(variables).collect()
+    }
+
+    /// Notes that something asks for a name of the top level.
+    fn ask(asked: &RefCell<Vec<bool>>, index: usize) {
+        let mut asked = asked.borrow_mut();
+        if asked.len() <= index {
+            asked.resize(index + 1, false);
+        }
+        asked[index] = true;
     }
 
     fn text_span(node: &impl AstNode) -> TextSpan {
@@ -405,15 +452,19 @@ impl Resolver<'_> {
             });
         }
         self.scope.push((name, span));
+        self.variables.insert(span, (name, false));
     }
 
-    /// What a name of the top level stands for.
+    /// What a name of the top level stands for; who asks uses it.
     fn find(&self, name: Name) -> Option<Found> {
-        match self.by_name.get(&name) {
-            Some(Binding::Def(index)) => Some(Found::Def(self.def_ref(*index), self.kinds[*index as usize])),
-            Some(Binding::Module(module, _)) => Some(Found::Module(*module)),
-            None => self.outer.as_ref().and_then(|outer| outer.find(name)),
-        }
+        let Some((index, _, binding)) = self.by_name.get_full(&name) else {
+            return self.outer.as_ref().and_then(|outer| outer.find(name));
+        };
+        Self::ask(&self.asked, index);
+        Some(match binding {
+            Binding::Def(index) => Found::Def(self.def_ref(*index), self.kinds[*index as usize]),
+            Binding::Module(module, _) => Found::Module(*module),
+        })
     }
 
     fn def_ref(&self, index: u32) -> DefRef {

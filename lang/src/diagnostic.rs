@@ -68,6 +68,26 @@ pub struct Label {
     pub message: String,
 }
 
+/// A piece of a text, and what is written there instead. An empty piece is a place where something is inserted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Edit {
+    /// What is replaced.
+    pub span: Span,
+    /// What it becomes.
+    pub replacement: String,
+}
+
+/// A way out that a program can take.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Fix {
+    /// What it does, in the words of `help`: `write \`10GiB\``.
+    pub title: String,
+    /// All of them, or none.
+    pub edits: Vec<Edit>,
+    /// There is no doubt that this was meant: it may be applied without asking.
+    pub safe: bool,
+}
+
 /// One finding.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Diagnostic {
@@ -83,12 +103,15 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// What to do.
     pub help: Option<String>,
+    /// The same for a program. Few have one, so it takes little room in the others.
+    pub fix: Option<Box<Fix>>,
 }
 
 impl Diagnostic {
     /// An error at a place.
     pub fn error(code: Code, span: Span, message: impl Into<String>) -> Diagnostic {
-        Diagnostic { code, severity: Severity::Error, message: message.into(), span, labels: Vec::new(), help: None }
+        let message = message.into();
+        Diagnostic { code, severity: Severity::Error, message, span, labels: Vec::new(), help: None, fix: None }
     }
 
     /// A warning at a place.
@@ -107,6 +130,18 @@ impl Diagnostic {
     #[must_use]
     pub fn with_help(mut self, help: impl Into<String>) -> Diagnostic {
         self.help = Some(help.into());
+        self
+    }
+
+    /// Adds a way out that a program can take: what stands at `span` becomes `replacement`. Its title is the help, if there is one.
+    #[must_use]
+    pub fn with_fix(mut self, span: Span, replacement: impl Into<String>, safe: bool) -> Diagnostic {
+        let replacement = replacement.into();
+        let title = self.help.clone().unwrap_or_else(|| match replacement.as_str() {
+            "" => "remove it".to_owned(),
+            text => format!("write `{text}`"),
+        });
+        self.fix = Some(Box::new(Fix { title, edits: vec![Edit { span, replacement }], safe }));
         self
     }
 }
@@ -130,10 +165,10 @@ impl DiagnosticSink {
         if diagnostic.severity == Severity::Error {
             self.errors += 1;
         }
-        if self.is_full() {
-            self.dropped += 1;
-        } else {
+        if !self.is_full() {
             self.kept.push(diagnostic);
+        } else if diagnostic.severity == Severity::Error {
+            self.dropped += 1;
         }
     }
 
@@ -142,6 +177,11 @@ impl DiagnosticSink {
         for diagnostic in diagnostics {
             self.push(diagnostic);
         }
+    }
+
+    /// Drops the warnings that `keep` says no to.
+    pub fn retain_warnings(&mut self, mut keep: impl FnMut(&Diagnostic) -> bool) {
+        self.kept.retain(|diagnostic| diagnostic.severity == Severity::Error || keep(diagnostic));
     }
 
     /// Nothing more is kept; the caller may save itself the work of writing messages and call `count_dropped`.
@@ -160,7 +200,7 @@ impl DiagnosticSink {
         self.errors > 0
     }
 
-    /// How many were not kept.
+    /// How many errors were not kept. A warning too many is none: it comes once those before it are mended.
     pub fn dropped(&self) -> usize {
         self.dropped
     }

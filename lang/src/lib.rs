@@ -20,7 +20,7 @@ mod tree_builder;
 
 pub use codes::CODES;
 pub use depth::MAX_DEPTH;
-pub use diagnostic::{Code, CodeInfo, Diagnostic, DiagnosticSink, Label, MAX_DIAGNOSTICS, Severity};
+pub use diagnostic::{Code, CodeInfo, Diagnostic, DiagnosticSink, Edit, Fix, Label, MAX_DIAGNOSTICS, Severity};
 pub use format::{format, format_parsed};
 pub use outline::{outline, parse_by_outline};
 pub use parse::{Parse, parse};

@@ -56,11 +56,19 @@ pub struct LiteralProblem {
     pub message: String,
     /// What to write instead.
     pub help: Option<String>,
+    /// The literal that was meant, and whether there is no doubt about it.
+    pub instead: Option<(String, bool)>,
 }
 
 impl LiteralProblem {
     fn new(code: Code, message: String, help: impl Into<Option<String>>) -> LiteralProblem {
-        LiteralProblem { code, message, help: help.into() }
+        LiteralProblem { code, message, help: help.into(), instead: None }
+    }
+
+    /// One with the literal that was meant, without a doubt.
+    fn meant(code: Code, message: String, literal: String) -> LiteralProblem {
+        let help = format!("write `{literal}`");
+        LiteralProblem { instead: Some((literal, true)), ..LiteralProblem::new(code, message, help) }
     }
 }
 
@@ -159,7 +167,7 @@ fn bad_unit(text: &str, number: &str, unit: &str) -> LiteralProblem {
     let code = codes::BAD_NUMBER;
     if unit.contains('_') && unit.bytes().all(|byte| byte == b'_' || byte.is_ascii_digit()) {
         let plain: String = text.chars().filter(|c| *c != '_').collect();
-        return LiteralProblem::new(code, format!("`{text}` has `_` between its digits"), format!("write `{plain}`"));
+        return LiteralProblem::meant(code, format!("`{text}` has `_` between its digits"), plain);
     }
     if number == "0" && unit.starts_with(['x', 'b', 'o']) && unit.len() > 1 {
         return LiteralProblem::new(code, format!("`{text}` is not decimal"), "numbers are decimal only".to_owned());
@@ -176,12 +184,13 @@ fn bad_unit(text: &str, number: &str, unit: &str) -> LiteralProblem {
         .or_else(|| DURATION_UNITS.iter().map(|(name, _)| *name).find(|name| *name == lower));
     let message = format!("`{text}`: there is no unit `{unit}`");
     match meant {
-        Some(right) if right.ends_with("iB") => LiteralProblem::new(
-            code,
-            message,
-            format!("write `{number}{right}` (units of bytes are B, KiB, MiB, GiB, TiB)"),
-        ),
-        Some(right) => LiteralProblem::new(code, message, format!("write `{number}{right}`")),
+        Some(right) => {
+            let mut problem = LiteralProblem::meant(code, message, format!("{number}{right}"));
+            if right.ends_with("iB") {
+                problem.help = problem.help.map(|help| format!("{help} (units of bytes are B, KiB, MiB, GiB, TiB)"));
+            }
+            problem
+        }
         None => {
             let help = "units are B KiB MiB GiB TiB for bytes, ms s min h d for durations, and %; a name does not begin with a digit";
             LiteralProblem::new(code, message, help.to_owned())
@@ -224,7 +233,8 @@ fn address(text: &str) -> Result<LiteralValue, LiteralProblem> {
     }
     let message = format!("`{text}` is an address inside a network, not a network: it has host bits set");
     let help = format!("the network is `{}`; the address alone is `{address}`", net.trunc());
-    Err(LiteralProblem::new(codes::HOST_BITS, message, help))
+    let instead = Some((net.trunc().to_string(), false));
+    Err(LiteralProblem { instead, ..LiteralProblem::new(codes::HOST_BITS, message, help) })
 }
 
 /// Why a text is no address.
@@ -292,8 +302,10 @@ fn fraction(text: &str, whole: &str, rest: &str) -> LiteralProblem {
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     let (decimals, unit) = rest.split_at(digits);
     let message = format!("`{text}`: there are no fractions");
-    let help = smaller_unit(whole, decimals, unit).unwrap_or_else(|| "write a whole number".to_owned());
-    LiteralProblem::new(codes::BAD_NUMBER, message, help)
+    match smaller_unit(whole, decimals, unit) {
+        Some(literal) => LiteralProblem::meant(codes::BAD_NUMBER, message, literal),
+        None => LiteralProblem::new(codes::BAD_NUMBER, message, "write a whole number".to_owned()),
+    }
 }
 
 /// The same quantity in a smaller unit, where it is whole there: `1.5GiB` is `1536MiB`.
@@ -309,7 +321,7 @@ fn smaller_unit(whole: &str, decimals: &str, unit: &str) -> Option<String> {
             return None;
         }
         let (name, smaller) = units.iter().skip(index + 1).find(|(_, smaller)| total % smaller == 0)?;
-        return Some(format!("write `{}{name}`", total / smaller));
+        return Some(format!("{}{name}", total / smaller));
     }
     None
 }

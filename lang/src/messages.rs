@@ -104,7 +104,15 @@ pub(crate) fn foreign_operator(text: &str, start: usize, end: usize) -> SyntaxEr
     };
     let message = format!("there is no operator {}", quoted(operator));
     let message = if operator == "=" { "a single `=` does not compare".to_owned() } else { message };
-    SyntaxError::new(codes::FOREIGN_OPERATOR, start, end, message).help(help)
+    let error = SyntaxError::new(codes::FOREIGN_OPERATOR, start, end, message).help(help);
+    let meant = match operator {
+        "and" | "&" => "&&",
+        "or" => "||",
+        // Or the name before it was to be given a value.
+        "=" => return SyntaxError { fix: Some((start, start + 1, "==".to_owned(), false)), ..error },
+        _ => return error,
+    };
+    error.fix(start, start + operator.len(), meant)
 }
 
 pub(crate) fn stray_word(word: &str, start: usize) -> SyntaxError {
@@ -173,6 +181,7 @@ pub(crate) fn missing_comma(text: &str, end: usize, next: usize) -> SyntaxError 
     let message = format!("expected `,` before {}", quoted(piece(&text[next..])));
     SyntaxError::new(codes::EXPECTED_SEPARATOR, end, end, message)
         .help("inside ( ) and [ ] a new line is only space, so elements need commas")
+        .fix(end, end, ",")
 }
 
 /// The first token, roughly, of a text: what a message repeats.
@@ -257,15 +266,18 @@ fn missing_equals(text: &str, start: usize, end: usize, next: usize, inside: Opt
         return error.help("such as `resource net = aws.Network { … }`");
     }
     if rest.starts_with(':') {
-        let help = "a field is set with `=`; `:` stands before a type";
+        let colon = text.len() - rest.len();
         return SyntaxError::new(codes::EXPECTED_PART, end, end, format!("expected `=` after {name}, not `:`"))
-            .help(help);
+            .help("a field is set with `=`; `:` stands before a type")
+            .fix(end, colon + 1, " =");
     }
     if rest.starts_with("=>") || rest.starts_with("==") {
-        return error.help("a field is set with a single `=`");
+        let sign = text.len() - rest.len();
+        return error.help("a field is set with a single `=`").fix(sign, sign + 2, "=");
     }
     if rest.starts_with('{') {
-        return error.help(format!("a block is a value like others: `{} = {{ … }}`", &text[start..end]));
+        let help = format!("a block is a value like others: `{} = {{ … }}`", &text[start..end]);
+        return error.help(help).fix(end, end, " =");
     }
     error
 }
@@ -275,7 +287,7 @@ fn missing_block(text: &str, start: usize, end: usize, inside: Option<SyntaxKind
     let word = &text[start..end];
     match inside {
         Some(SyntaxKind::CONSTRUCT_EXPR) if matches!(word, "True" | "False" | "None") => {
-            error.help(format!("write `{}`", word.to_ascii_lowercase()))
+            error.help(format!("write `{}`", word.to_ascii_lowercase())).fix(start, end, word.to_ascii_lowercase())
         }
         Some(SyntaxKind::CONSTRUCT_EXPR) => error.help("a name with a capital is a type; its fields stand in braces"),
         _ => error,
@@ -358,8 +370,19 @@ fn foreign(text: &str, first: char, start: usize) -> Option<SyntaxError> {
         return found(2, "comments begin with `#`", "write `# …`, on each line");
     }
     match first {
-        ';' => found(1, "there is no `;`", "a new line or `,` ends a field"),
-        '\'' => found(1, "strings stand in double quotes", "write `\"…\"`"),
+        ';' => {
+            let ends_line = text[1..].trim_start_matches([' ', '\t', '\r']);
+            let ends_line = ends_line.is_empty() || ends_line.starts_with(['\n', '#']);
+            let error = found(1, "there is no `;`", "a new line or `,` ends a field");
+            error.map(|error| if ends_line { error.fix(start, start + 1, "") } else { error })
+        }
+        '\'' => {
+            let error = found(1, "strings stand in double quotes", "write `\"…\"`");
+            error.map(|error| match in_single_quotes(text) {
+                Some(inner) => error.fix(start, start + inner.len() + 2, format!("\"{inner}\"")),
+                None => error,
+            })
+        }
         '`' => found(1, "strings stand in double quotes", "write `\"…\"`"),
         '“' | '”' | '„' | '«' | '»' | '‘' | '’' => found(
             first.len_utf8(),
@@ -370,6 +393,13 @@ fn foreign(text: &str, first: char, start: usize) -> Option<SyntaxError> {
         '%' | '/' => found(1, &format!("there is no `{first}`"), "write `n.div(m)` and `n.mod(m)`"),
         _ => None,
     }
+}
+
+/// What stands in single quotes on one line, if it means the same in double ones.
+fn in_single_quotes(text: &str) -> Option<&str> {
+    let line = text.lines().next()?;
+    let (inner, _) = line.strip_prefix('\'')?.split_once('\'')?;
+    (!inner.contains(['"', '\\', '$'])).then_some(inner)
 }
 
 /// `T??`
@@ -438,7 +468,9 @@ fn separator(what: &str, source: &str, text: &str, start: usize, end: usize) -> 
     let number = !last_word.is_empty() && last_word.bytes().all(|byte| byte.is_ascii_digit());
     let rest = text[word.len()..].trim_start();
     if number && !word.is_empty() && !rest.starts_with('=') {
-        return error.help(format!("a unit stands directly behind its number: `{last_word}{word}`"));
+        let error = error.help(format!("a unit stands directly behind its number: `{last_word}{word}`"));
+        let is_unit = crate::literal::read(&format!("{last_word}{word}")).is_ok();
+        return if is_unit { error.fix(before.len(), start, "") } else { error };
     }
     if last_word == "not" {
         return error.help("negation is `!`");
@@ -463,8 +495,9 @@ fn not_a_declaration(text: &str, word: &str, start: usize, end: usize) -> Syntax
         .map(|name| (strsim::damerau_levenshtein(name, word), *name))
         .filter(|(distance, name)| (1..=2).contains(distance) && *distance < name.len() - 1)
         .min();
-    if let Some((_, name)) = near {
-        return error.help(format!("did you mean `{name}`?"));
+    if let Some((distance, name)) = near {
+        let error = error.help(format!("did you mean `{name}`?"));
+        return if distance == 1 { error.fix(start, start + word.len(), name) } else { error };
     }
     match word {
         "extern" => error.help("after `extern` stands `resource` or `role`"),

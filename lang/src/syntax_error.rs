@@ -1,6 +1,6 @@
 //! Errors of the text, before it is known which file it is.
 
-use crate::diagnostic::{Code, Diagnostic, Label, MAX_DIAGNOSTICS, Severity};
+use crate::diagnostic::{Code, Diagnostic, Label, MAX_DIAGNOSTICS};
 use crate::source::{SourceId, Span};
 
 /// One error of the text.
@@ -12,15 +12,23 @@ pub(crate) struct SyntaxError {
     pub(crate) message: String,
     pub(crate) labels: Vec<(usize, usize, String)>,
     pub(crate) help: Option<String>,
+    /// What is written instead of a piece of the text, and whether there is no doubt about it.
+    pub(crate) fix: Option<(usize, usize, String, bool)>,
 }
 
 impl SyntaxError {
     pub(crate) fn new(code: Code, start: usize, end: usize, message: impl Into<String>) -> SyntaxError {
-        SyntaxError { code, start, end, message: message.into(), labels: Vec::new(), help: None }
+        SyntaxError { code, start, end, message: message.into(), labels: Vec::new(), help: None, fix: None }
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> SyntaxError {
         self.help = Some(help.into());
+        self
+    }
+
+    /// What was meant, without a doubt.
+    pub(crate) fn fix(mut self, start: usize, end: usize, replacement: impl Into<String>) -> SyntaxError {
+        self.fix = Some((start, end, replacement.into(), true));
         self
     }
 
@@ -35,17 +43,18 @@ impl SyntaxError {
             start: u32::try_from(start).unwrap_or(u32::MAX),
             end: u32::try_from(end).unwrap_or(u32::MAX),
         };
-        Diagnostic {
-            code: self.code,
-            severity: Severity::Error,
-            message: self.message.clone(),
-            span: span(self.start, self.end),
-            labels: self
-                .labels
+        let mut diagnostic = Diagnostic::error(self.code, span(self.start, self.end), self.message.as_str());
+        diagnostic.labels.extend(
+            self.labels
                 .iter()
-                .map(|(start, end, message)| Label { span: span(*start, *end), message: message.clone() })
-                .collect(),
-            help: self.help.clone(),
+                .map(|(start, end, message)| Label { span: span(*start, *end), message: message.clone() }),
+        );
+        diagnostic.help.clone_from(&self.help);
+        match &self.fix {
+            Some((start, end, replacement, safe)) => {
+                diagnostic.with_fix(span(*start, *end), replacement.as_str(), *safe)
+            }
+            None => diagnostic,
         }
     }
 }

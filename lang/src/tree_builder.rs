@@ -546,6 +546,7 @@ impl<'text> TreeBuilder<'text> {
                 let start = self.at;
                 self.errors.push_with(|| SyntaxError {
                     help: problem.help,
+                    fix: problem.instead.map(|(text, safe)| (start, end, text, safe)),
                     ..SyntaxError::new(problem.code, start, end, problem.message)
                 });
                 SyntaxKind::BAD_LITERAL

@@ -37,6 +37,12 @@ fn show(text: &str, diagnostics: &[Diagnostic]) -> String {
         if let Some(help) = &found.help {
             writeln!(out, "    help: {help}").unwrap();
         }
+        if let Some(fix) = &found.fix {
+            let how = if fix.safe { "fix" } else { "perhaps" };
+            for edit in &fix.edits {
+                writeln!(out, "    {how}: {}: {:?}", place(edit.span), edit.replacement).unwrap();
+            }
+        }
     }
     out
 }

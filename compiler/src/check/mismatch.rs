@@ -85,16 +85,16 @@ impl Checker<'_> {
             (Ty::Lit(_) | Ty::Union(_), Ty::Lit(value)) if only_literals(program, plain) => {
                 let allowed = literal_texts(program, plain);
                 let text = lit_text(value);
-                let help = suggester.nearest(&text, allowed.iter().map(String::as_str)).map_or_else(
-                    || format!("it is one of {}", listed(allowed.iter().map(String::as_str), "or")),
-                    |near| format!("did you mean \"{near}\"?"),
-                );
+                let help = suggester
+                    .did_you_mean_text(&text, allowed.iter().map(String::as_str))
+                    .unwrap_or_else(|| format!("it is one of {}", listed(allowed.iter().map(String::as_str), "or")));
                 Diagnostic::error(codes::NOT_ALLOWED, span, format!("{subject} cannot be {}", program.show(found)))
                     .with_help(help)
             }
             _ => {
                 let help = literal_hint(literal, plain);
-                Diagnostic::error(
+                let unquoted = help.as_deref().and_then(|help| help.strip_prefix(UNQUOTED)).map(str::to_owned);
+                let diagnostic = Diagnostic::error(
                     codes::MISMATCH,
                     span,
                     format!(
@@ -103,7 +103,11 @@ impl Checker<'_> {
                         with_article(&found_shown)
                     ),
                 )
-                .maybe_help(help)
+                .maybe_help(help);
+                match unquoted {
+                    Some(value) => diagnostic.with_fix(span, value, true),
+                    None => diagnostic,
+                }
             }
         });
     }
@@ -192,6 +196,9 @@ fn lit_text(lit: &Lit) -> String {
     }
 }
 
+/// What is said of a value that is quoted and should not be.
+const UNQUOTED: &str = "write it without quotes: ";
+
 /// How a literal would have to be written to be what is wanted.
 fn literal_hint(literal: &Expr, wanted: &Ty) -> Option<String> {
     if let Ty::Union(alternatives) = wanted {
@@ -201,24 +208,24 @@ fn literal_hint(literal: &Expr, wanted: &Ty) -> Option<String> {
         (Expr::Str(_) | Expr::Interpolation(_), Ty::Script) => {
             "write it as a script: sh\"\"\"…\"\"\"; values enter it as variables, by `with { NAME = … }`".to_owned()
         }
-        (Expr::Str(text), Ty::Int) if text.parse::<i64>().is_ok() => format!("write it without quotes: {text}"),
+        (Expr::Str(text), Ty::Int) if text.parse::<i64>().is_ok() => format!("{UNQUOTED}{text}"),
         (Expr::Str(text), Ty::Ip) if text.parse::<std::net::IpAddr>().is_ok() => {
-            format!("write it without quotes: {text}")
+            format!("{UNQUOTED}{text}")
         }
         (Expr::Str(text), Ty::Cidr) if text.parse::<ipnet::IpNet>().is_ok() => {
-            format!("write it without quotes: {text}")
+            format!("{UNQUOTED}{text}")
         }
         (Expr::Str(text), Ty::Bytes) if kit_graph::parse_bytes(text).is_ok() => {
-            format!("write it without quotes: {text}")
+            format!("{UNQUOTED}{text}")
         }
         (Expr::Str(text), Ty::Duration) if kit_graph::parse_duration_ms(text).is_ok() => {
-            format!("write it without quotes: {text}")
+            format!("{UNQUOTED}{text}")
         }
         (Expr::Str(text), Ty::Percent) if kit_graph::parse_percent(text).is_ok() => {
-            format!("write it without quotes: {text}")
+            format!("{UNQUOTED}{text}")
         }
         (Expr::Str(text), Ty::Bool) if matches!(&**text, "true" | "false") => {
-            format!("write it without quotes: {text}")
+            format!("{UNQUOTED}{text}")
         }
         (Expr::Int(number), Ty::Bytes) => format!("give it a unit: {number}GiB, {number}MiB"),
         (Expr::Int(number), Ty::Duration) => format!("give it a unit: {number}s, {number}min"),

@@ -1,5 +1,6 @@
 //! Components: files in braces, which see of the file around them what does not differ from cluster to cluster.
 
+use std::cell::RefCell;
 use std::hash::BuildHasherDefault;
 use std::rc::Rc;
 
@@ -21,11 +22,14 @@ pub(super) struct Outer<'a> {
     pub(super) name_spans: &'a [(Name, TextSpan)],
     kinds: &'a [DeclKind],
     by_name: &'a IndexMap<Name, Binding, BuildHasherDefault<rustc_hash::FxHasher>>,
+    asked: &'a RefCell<Vec<bool>>,
 }
 
 impl Outer<'_> {
     pub(super) fn find(&self, name: Name) -> Option<Found> {
-        Some(match self.by_name.get(&name)? {
+        let (index, _, binding) = self.by_name.get_full(&name)?;
+        Resolver::ask(self.asked, index);
+        Some(match binding {
             Binding::Def(index) => {
                 let def = DefRef { module: self.module, index: *index };
                 Found::Def(def, self.kinds[*index as usize])
@@ -43,12 +47,30 @@ impl Outer<'_> {
         }
     }
 
+    /// Notes that the metadata of a module is asked for.
+    pub(super) fn ask_module(&self, module: u16) {
+        ask_module(self.by_name, self.asked, module);
+    }
+
     /// The modules that the file uses.
     pub(super) fn modules(&self) -> impl Iterator<Item = u16> + use<'_> {
         self.by_name.values().filter_map(|binding| match binding {
             Binding::Module(module, _) => *module,
             Binding::Def(_) => None,
         })
+    }
+}
+
+/// Notes that the metadata of a module is asked for, by which its name is not told.
+pub(super) fn ask_module(
+    by_name: &IndexMap<Name, Binding, BuildHasherDefault<rustc_hash::FxHasher>>,
+    asked: &RefCell<Vec<bool>>,
+    module: u16,
+) {
+    for (index, binding) in by_name.values().enumerate() {
+        if matches!(binding, Binding::Module(Some(known), _) if *known == module) {
+            Resolver::ask(asked, index);
+        }
     }
 }
 
@@ -65,8 +87,13 @@ impl Resolver<'_> {
         let built = empty();
         self.program.modules.push(empty());
         let declarations: Vec<ast::Decl> = component.declarations().collect();
-        let outer =
-            Outer { module: self.module, name_spans: &self.name_spans, kinds: &self.kinds, by_name: &self.by_name };
+        let outer = Outer {
+            module: self.module,
+            name_spans: &self.name_spans,
+            kinds: &self.kinds,
+            by_name: &self.by_name,
+            asked: &self.asked,
+        };
         let mut inner = Resolver::new(self.program, self.report, self.source, module, self.is_std);
         inner.outer = Some(outer);
         let built = inner.read(&declarations, built);

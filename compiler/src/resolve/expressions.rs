@@ -204,6 +204,9 @@ impl Resolver<'_> {
     fn name(&mut self, written: &ast::Name) -> Expr {
         let name = self.program.names.intern(written.text());
         if let Some(slot) = self.scope.iter().rposition(|(known, _)| *known == name) {
+            if let Some((_, read)) = self.variables.get_mut(&self.scope[slot].1) {
+                *read = true;
+            }
             return Expr::Local(u32::try_from(slot).unwrap_or(u32::MAX));
         }
         let span = Self::name_span(written);

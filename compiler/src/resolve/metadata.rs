@@ -144,6 +144,10 @@ impl Resolver<'_> {
             });
             return Expr::Error;
         };
+        super::components::ask_module(&self.by_name, &self.asked, module);
+        if let Some(outer) = &self.outer {
+            outer.ask_module(module);
+        }
         let mut indexes = vec![u32::try_from(index).unwrap_or(u32::MAX)];
         for (depth, written) in path.iter().enumerate().skip(1) {
             let here = MetaPath { module, indexes: indexes.clone() };

@@ -10,7 +10,9 @@ fn example<'p>(page: &'p str, word: &str) -> (How, &'p str) {
     let rest = &page[start..];
     let line = rest.lines().next().unwrap_or_default();
     let body = rest.split_once("```kit\n").expect("an example").1;
-    (How::read(line), body.split_once("```").expect("an end").0)
+    // A page of a warning speaks of warnings.
+    let warnings = page.starts_with("# KIT6");
+    (How { warnings, ..How::read(line) }, body.split_once("```").expect("an end").0)
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kit_compiler::{Findings, Inputs, Sources, Step, check, compile, run_tests};
 use kit_graph::{Graph, Value};
-use kit_lang::{Diagnostic, SourceId, Span};
+use kit_lang::{Diagnostic, Severity, SourceId, Span};
 
 /// How an example is run: `compile --set a=1 --params {…} --metadata {…}`, `test --metadata {…}`, or nothing for a check.
 #[derive(Debug, Default, Clone)]
@@ -15,6 +15,8 @@ pub struct How {
     pub params: Option<String>,
     pub metadata: Option<String>,
     pub lookups: bool,
+    /// Warnings count. Elsewhere an example may declare what it does not use.
+    pub warnings: bool,
 }
 
 impl How {
@@ -24,6 +26,7 @@ impl How {
             compile: text.contains("compile"),
             test: text.trim_start().starts_with("test") || text.contains("`kitc test"),
             lookups: text.contains("lookups"),
+            warnings: text.trim_start().starts_with("warnings"),
             ..How::default()
         };
         let mut rest = text;
@@ -53,11 +56,15 @@ const FRAME: [(&str, &str); 6] = [
     ("let node ", "let node = sim.Machine { image = \"debian-12\", network = net }\n"),
 ];
 
+/// Stands between an example and its frame.
+const FRAME_BEGINS: &str = "# (frame)\n";
+
 pub fn framed(example: &str) -> String {
     let mut text = example.to_owned();
     if !text.ends_with('\n') {
         text.push('\n');
     }
+    text.push_str(FRAME_BEGINS);
     for (sign, line) in FRAME {
         if !example.lines().any(|own| own.starts_with(sign)) {
             text.push_str(line);
@@ -76,7 +83,11 @@ pub fn run(name: &str, text: &str, how: &How) -> Outcome {
     let mut sources = Sources::new();
     let root = add_files(&mut sources, name, text);
     if !how.compile && !how.test {
-        let findings = check(&mut sources, root);
+        let mut findings = check(&mut sources, root);
+        // What the frame adds is used or not as the example likes.
+        let own = sources.get(root).and_then(|source| source.text.find(FRAME_BEGINS)).unwrap_or(usize::MAX);
+        let is_own = |span: Span| how.warnings && (span.source != root || (span.start as usize) < own);
+        findings.diagnostics.retain(|found| found.severity == Severity::Error || is_own(found.span));
         return Outcome { sources, findings, graph: None };
     }
     let mut inputs = Inputs::new();
