@@ -33,6 +33,7 @@ pub(crate) struct Cluster {
     /// The fields of the machine that all groups begin with.
     pub(crate) node: Vec<Field>,
     pub(crate) groups: Vec<Part>,
+    pub(crate) scripts: Vec<Script>,
 }
 
 /// A field of a machine, with its value as Kit writes it.
@@ -50,6 +51,13 @@ pub(crate) struct Part {
     pub(crate) labels: Vec<(String, String)>,
     pub(crate) without_drain: bool,
     pub(crate) machines: Machines,
+}
+
+/// A script that the file names.
+#[derive(Debug)]
+pub(crate) struct Script {
+    pub(crate) name: String,
+    pub(crate) lines: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -96,6 +104,7 @@ pub(crate) fn assemble<'d>(reading: &mut Reading<'d>, groups: Vec<Group<'d>>, op
         network,
         node: Vec::new(),
         groups: Vec::new(),
+        scripts: Vec::new(),
     };
     // Where something is wrong already, nothing is made of it.
     if reading.errors.is_empty() {
@@ -200,25 +209,28 @@ fn parts<'d>(reading: &mut Reading<'d>, cluster: &mut Cluster, groups: &[Group<'
     };
     let shared = labels_of(leader.unwrap_or(first));
     let same_labels = groups.iter().all(|group| labels_of(group) == shared);
-    let fields_of = |group: &Group<'d>| fields(&group.machine, labels_of(group));
-    cluster.node = fields_of(leader.unwrap_or(first));
+    let mut taken: BTreeSet<String> = TAKEN.iter().map(|name| (*name).to_owned()).collect();
+    let names: Vec<String> = groups.iter().map(|group| unique(&mut taken, identifier(&group.id), '_')).collect();
+    let scripts: Vec<Option<String>> = groups.iter().map(|group| script(cluster, group, &mut taken)).collect();
+    let fields_of = |index: usize| fields(&groups[index].machine, labels_of(&groups[index]), scripts[index].as_deref());
+    let leading = groups.iter().position(|group| group.flavor.role == Role::Manager);
+    cluster.node = fields_of(leading.unwrap_or(0));
     if !same_labels {
         cluster.node.retain(|(name, _)| *name != "labels");
     }
-    let mut taken: BTreeSet<String> = TAKEN.iter().map(|name| (*name).to_owned()).collect();
     let mut ips = free_ips(cluster.network, groups);
     let mut at_leader: Option<usize> = None;
-    for group in groups {
+    for (index, group) in groups.iter().enumerate() {
         reading.place = Place::Group(group.number);
         let manages = group.flavor.role == Role::Manager;
         let joined = at_leader.filter(|_| manages);
         let base = joined
             .map_or_else(|| cluster.node.clone(), |index| overridden(&cluster.node, &cluster.groups[index].machine));
-        let difference = difference(&base, &fields_of(group));
+        let difference = difference(&base, &fields_of(index));
         let machines = machines(reading, group, &mut ips);
         match (joined, machines) {
-            (Some(index), Machines::Members(members)) => {
-                let part = &mut cluster.groups[index];
+            (Some(at), Machines::Members(members)) => {
+                let part = &mut cluster.groups[at];
                 part.numbers.push(group.number);
                 if group.flavor.labels != part.labels {
                     let why = format!(
@@ -240,7 +252,7 @@ fn parts<'d>(reading: &mut Reading<'d>, cluster: &mut Cluster, groups: &[Group<'
                 }
             }
             (_, machines) => {
-                let name = unique(&mut taken, identifier(&group.id), '_');
+                let name = names[index].clone();
                 if name != group.id {
                     reading.note(Outcome::Changed, &group.node, format!("its name in Kit is {name}"));
                 }
@@ -264,6 +276,20 @@ fn parts<'d>(reading: &mut Reading<'d>, cluster: &mut Cluster, groups: &[Group<'
         let why = "no group of the document has managers: nothing repairs the cluster until a group of swarm.Manager leads it";
         reading.note(Outcome::Changed, &first.node, why);
     }
+}
+
+/// Keeps the script of a group, and says what it is called. The same script has one name.
+fn script(cluster: &mut Cluster, group: &Group<'_>, taken: &mut BTreeSet<String>) -> Option<String> {
+    let lines = &group.flavor.script;
+    if lines.is_empty() {
+        return None;
+    }
+    if let Some(same) = cluster.scripts.iter().find(|script| script.lines == *lines) {
+        return Some(same.name.clone());
+    }
+    let name = unique(taken, format!("setup_{}", identifier(&group.id)), '_');
+    cluster.scripts.push(Script { name: name.clone(), lines: lines.clone() });
+    Some(name)
 }
 
 /// IPs of the subnet that nobody has.
@@ -357,7 +383,7 @@ fn named<'d>(
 }
 
 /// The fields of a machine as Kit writes them.
-fn fields(machine: &Machine<'_>, labels: BTreeMap<String, String>) -> Vec<Field> {
+fn fields(machine: &Machine<'_>, labels: BTreeMap<String, String>, script: Option<&str>) -> Vec<Field> {
     let mut fields = Vec::new();
     fields.push((
         "image",
@@ -375,6 +401,9 @@ fn fields(machine: &Machine<'_>, labels: BTreeMap<String, String>) -> Vec<Field>
     }
     if let Some(memory) = machine.memory {
         fields.push(("memory", bytes(memory)));
+    }
+    if let Some(script) = script {
+        fields.push(("setup", script.to_owned()));
     }
     if !labels.is_empty() {
         fields.push(("labels", map(&labels.into_iter().collect::<Vec<_>>())));

@@ -27,15 +27,21 @@ pub(crate) struct Flavor<'d> {
     /// Labels of the node in the Swarm.
     pub(crate) labels: Vec<(String, String)>,
     pub(crate) attachments: Vec<Attachment<'d>>,
+    /// What the machines carry out when they boot, line by line.
+    pub(crate) script: Vec<String>,
 }
 
 /// The attachment of every machine of a group.
 pub(crate) const EVERY: &str = "*";
 
-const SCRIPT: &str = "scripts are not imported: Kit boots a node and lets it join the Swarm by itself; what else the script did, do in the image";
+const TEMPLATE: &str = "Kit boots a node and lets it join the Swarm by itself; what else this template did, write as the `setup` of the machine";
+
+/// The largest script that a file of Kit may have.
+const MAX_SCRIPT_BYTES: usize = 64 << 10;
 
 pub(crate) fn read<'d>(reading: &mut Reading<'d>, node: &Node<'d>) -> Option<Flavor<'d>> {
-    let mut flavor = Flavor { role: Role::Plain, tags: Vec::new(), labels: Vec::new(), attachments: Vec::new() };
+    let mut flavor =
+        Flavor { role: Role::Plain, tags: Vec::new(), labels: Vec::new(), attachments: Vec::new(), script: Vec::new() };
     one(reading, node, &mut flavor)?;
     Some(flavor)
 }
@@ -121,10 +127,11 @@ fn swarm<'d>(reading: &mut Reading<'d>, fields: &mut Fields<'d>, flavor: &mut Fl
 
 /// What several flavors have.
 fn common<'d>(reading: &mut Reading<'d>, fields: &mut Fields<'d>, flavor: &mut Flavor<'d>) {
-    for name in ["Init", "InitScriptTemplateURL"] {
-        if let Some(node) = fields.take(name).filter(|node| !node.says_nothing()) {
-            reading.note(Outcome::Lost, &node, SCRIPT);
-        }
+    if let Some(node) = fields.take("InitScriptTemplateURL").filter(|node| !node.says_nothing()) {
+        reading.note(Outcome::Lost, &node, TEMPLATE);
+    }
+    if let Some(node) = fields.take("Init").filter(|node| !node.says_nothing()) {
+        init(reading, &node, flavor);
     }
     if let Some(node) = fields.take("Tags").filter(|node| !node.says_nothing()) {
         flavor.tags.extend(tags(reading, &node));
@@ -139,6 +146,36 @@ fn common<'d>(reading: &mut Reading<'d>, fields: &mut Fields<'d>, flavor: &mut F
             attached(reading, &member, &list, flavor);
         }
     }
+}
+
+/// The lines of a script. One that could not stand in the file as it is stays out of it.
+fn init<'d>(reading: &mut Reading<'d>, node: &Node<'d>, flavor: &mut Flavor<'d>) {
+    let parts = if node.is_list() { reading.items(node, "lines").unwrap_or_default() } else { vec![node.clone()] };
+    let mut lines = Vec::new();
+    for part in parts {
+        let Some(text) = part.string() else {
+            reading.unexpected(&part, "a line of a script");
+            return;
+        };
+        lines.extend(text.split('\n').map(str::to_owned));
+    }
+    let unfit = |line: &String| line.contains("\"\"\"") || line.contains(|c: char| c.is_control() && c != '\t');
+    let other = lines.first().is_some_and(|line| {
+        line.starts_with("#!") && !["#!/bin/sh", "#!/bin/dash", "#!/bin/bash"].contains(&line.trim_end())
+    });
+    // The indentation that all lines share would be lost, and so would what the lines of another flavor are for.
+    let mut said = lines.iter().filter(|line| !line.trim().is_empty()).peekable();
+    let indented = said.peek().is_none() || said.all(|line| line.starts_with([' ', '\t']));
+    let size: usize = lines.iter().chain(&flavor.script).map(|line| line.len() + 1).sum();
+    if lines.iter().any(unfit) || other || indented || size > MAX_SCRIPT_BYTES {
+        let why = "a script of Kit is one of sh or bash, without three quotes in a row, and at most 64 KiB: do this in the image";
+        reading.note(Outcome::Lost, node, why);
+        return;
+    }
+    let why =
+        "this is the machine's `setup`: root carries it out once, at the first boot, before the node joins anything";
+    reading.note(Outcome::Changed, node, why);
+    flavor.script.extend(lines);
 }
 
 fn attached<'d>(reading: &mut Reading<'d>, member: &str, list: &Node<'d>, flavor: &mut Flavor<'d>) {

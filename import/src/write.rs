@@ -64,6 +64,13 @@ pub(crate) fn file(cluster: &Cluster, notes: &[Note], document: &str) -> String 
         line(&format!("  zone = {}", quoted(zone)));
     }
     line("}\n");
+    for script in &cluster.scripts {
+        line(&format!("let {} = sh\"\"\"", script.name));
+        for row in &script.lines {
+            line(&if row.is_empty() { String::new() } else { format!("  {row}") });
+        }
+        line("\"\"\"\n");
+    }
     line(&format!("let node = {provider}.Machine {{"));
     for (name, value) in &cluster.node {
         line(&format!("  {name} = {value}"));

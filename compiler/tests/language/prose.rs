@@ -138,7 +138,21 @@ fn run_example(example: &str, info: &str) -> Option<String> {
 
 #[test]
 fn what_is_written_of_the_language_holds() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/lang");
+    let (examples, failures) = run_directory("../tests/lang");
+    assert!(failures.is_empty(), "\n{failures}");
+    assert!(examples > 40, "only {examples} examples were found");
+}
+
+#[test]
+fn the_reference_is_of_the_language_that_there_is() {
+    let (examples, failures) = run_directory("../lang/reference");
+    assert!(failures.is_empty(), "\n{failures}");
+    assert!(examples > 40, "only {examples} examples were found");
+}
+
+/// Runs every example of a directory; how many there are, and what is wrong with them.
+fn run_directory(path: &str) -> (usize, String) {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     let mut paths: Vec<_> = std::fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -152,6 +166,5 @@ fn what_is_written_of_the_language_holds() {
         examples += count;
         failures.push_str(&failed);
     }
-    assert!(failures.is_empty(), "\n{failures}");
-    assert!(examples > 40, "only {examples} examples were found");
+    (examples, failures)
 }
