@@ -17,6 +17,20 @@ fn examples() -> Vec<PathBuf> {
     found
 }
 
+/// What no graph may show.
+const SECRET: &str = "hunter2";
+
+/// The parameters that a file has no value for.
+fn given(text: &str) -> Vec<&'static str> {
+    let values = [
+        ("\nparam ssh_key: string\n", "ssh_key=ops"),
+        ("\nparam admins: cidr\n", "admins=10.0.0.0/8"),
+        ("\nparam registry_token: secret<string>\n", "registry_token=hunter2"),
+    ];
+    let needed = values.into_iter().filter(|(param, _)| text.contains(param));
+    needed.flat_map(|(_, assignment)| ["--set", assignment]).collect()
+}
+
 fn kitc(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_kitc")).args(arguments).current_dir(root()).output().expect("kitc runs")
 }
@@ -42,19 +56,13 @@ fn examples_compile_to_the_same_bytes_each_time() {
         let text = fs::read_to_string(&path).expect("an example");
         let path = path.to_str().expect("UTF-8");
         let mut arguments = vec!["compile", path];
-        // Of these the file has no value of its own.
-        for (param, assignment) in
-            [("\nparam ssh_key: string\n", "ssh_key=ops"), ("\nparam admins: cidr\n", "admins=10.0.0.0/8")]
-        {
-            if text.contains(param) {
-                arguments.extend(["--set", assignment]);
-            }
-        }
+        arguments.extend(given(&text));
         if text.contains("meta.aws") {
             arguments.extend(["--metadata", "tests/cli/aws-snapshot.json"]);
         }
         let first = succeeds(&arguments);
         assert!(first.starts_with(b"{\"version\":1,"), "{path}");
+        assert!(!String::from_utf8_lossy(&first).contains(SECRET), "{path} shows its secret");
         assert_eq!(first, succeeds(&arguments), "{path}");
         let directory = tempfile::tempdir().expect("a directory");
         let written = directory.path().join("graph.json");
@@ -94,9 +102,12 @@ fn examples_on_the_simulated_cloud_stand_and_heal() {
             continue;
         }
         let path = path.to_str().expect("UTF-8");
-        succeeds(&["simulate", path, "--kill", "leader@60s"]);
-        // Whatever its faults are: three schedules each.
-        succeeds(&["simulate", path, "--runs", "3"]);
+        for faults in [["--kill", "leader@60s"], ["--runs", "3"]] {
+            let mut arguments = vec!["simulate", path];
+            arguments.extend(faults);
+            arguments.extend(given(&text));
+            succeeds(&arguments);
+        }
         simulated += 1;
     }
     assert!(simulated >= 8, "only {simulated} are simulated");

@@ -94,18 +94,11 @@ pub(crate) fn assemble<'d>(reading: &mut Reading<'d>, groups: Vec<Group<'d>>, op
     managers_are_odd(reading, &groups);
     let network = network_of(reading, &groups, provider);
     let (region, zone) = zone(reading, &groups);
-    let name =
-        options.name.map(str::to_owned).or_else(|| groups.iter().find_map(|group| group.machine.cluster.clone()));
-    let mut cluster = Cluster {
-        name: host_name(name.as_deref().unwrap_or("imported"), "cluster"),
-        provider,
-        region,
-        zone,
-        network,
-        node: Vec::new(),
-        groups: Vec::new(),
-        scripts: Vec::new(),
-    };
+    let tagged = groups.iter().find_map(|group| group.machine.cluster.as_deref());
+    // What a person asked for stands as it is; if it cannot be a name, the check of the file says so.
+    let name = options.name.map_or_else(|| host_name(tagged.unwrap_or("imported"), "cluster"), str::to_owned);
+    let mut cluster =
+        Cluster { name, provider, region, zone, network, node: Vec::new(), groups: Vec::new(), scripts: Vec::new() };
     // Where something is wrong already, nothing is made of it.
     if reading.errors.is_empty() {
         parts(reading, &mut cluster, &groups);

@@ -110,6 +110,7 @@ fn parse<'d>(reading: &mut Reading<'d>) -> Option<Node<'d>> {
     let first = text.trim_start().chars().next();
     let help = match first {
         None => "the file is empty",
+        Some('\u{feff}') => "it begins with a byte order mark, which JSON has not: save the file without one",
         Some('{' | '[') => "",
         Some(_) => "if it is YAML, make JSON of it first: `yq -o json groups.yml > groups.json`",
     };

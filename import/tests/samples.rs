@@ -155,6 +155,15 @@ fn a_document_that_is_cut_anywhere_is_refused_in_its_place() {
 }
 
 #[test]
+fn what_is_no_json_is_told_what_it_is() {
+    let help = |text: &str| import(text).expect_err("an error").remove(0).help.unwrap_or_default();
+    assert!(help("").contains("empty"));
+    assert!(help("\u{feff}[]").contains("byte order mark"));
+    assert!(help("- Plugin: group\n  Properties:\n").contains("YAML"));
+    assert_eq!(help("[{]"), "");
+}
+
+#[test]
 fn documents_beyond_all_measure_are_refused_soon() {
     let refused = |text: &str| import(text).expect_err("an error").remove(0).code.as_str();
     assert_eq!(refused(&" ".repeat(MAX_DOCUMENT_BYTES + 1)), "KIT0034");
