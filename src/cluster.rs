@@ -88,6 +88,19 @@ impl Place {
         })
     }
 
+    /// The name of the cluster: the one that is named, that of the file, or of the only one that is kept here.
+    pub(crate) fn name(&self, of_file: Option<String>) -> Result<String, Failure> {
+        match (&self.cluster, of_file) {
+            (Some(named), Some(of_file)) if *named != of_file => Err(Failure::wrong_usage(
+                codes::WRONG_CLUSTER,
+                format!("the file is of the cluster {of_file}, and --cluster names {named}"),
+            )),
+            (Some(name), _) => Ok(name.clone()),
+            (None, Some(name)) => Ok(name),
+            (None, None) => Ok(kit_runtime::find_site(None, &self.state_dir)?.cluster().to_owned()),
+        }
+    }
+
     /// Where clusters are kept.
     pub(crate) fn clusters(&self) -> &Path {
         &self.state_dir

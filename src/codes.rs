@@ -26,6 +26,9 @@ codes! {
     BAD_PARAMETERS = "KIT0010", "a TOML file of parameters that cannot be read";
     NOT_SIMULATED = "KIT0011", "a cluster that cannot be simulated";
     NO_TEST = "KIT0012", "no test to run";
+    NO_METADATA = "KIT0013", "a path of metadata that does not exist";
+    SECRET_NOT_SHOWN = "KIT0014", "a secret that is shown to nobody";
+    SECRET_UNREADABLE = "KIT0015", "a secret that cannot be read";
 
     NO_FILE_TO_FIX = "KIT0020", "standard input cannot be mended in place";
 

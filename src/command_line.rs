@@ -58,6 +58,9 @@ pub(crate) enum Command {
     /// Print the graph of a file as JSON
     Compile(Deferred<crate::compile::Compile>),
 
+    /// Look into the metadata of a file, set values of a cluster, write a snapshot
+    Metadata(Deferred<crate::metadata::Metadata>),
+
     /// Draw the graph of a file
     Graph(Deferred<crate::graph::Draw>),
 
@@ -109,7 +112,7 @@ pub(crate) enum Command {
 
 /// The verbs as the help shows them. A test holds that none is missing.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Write a file", &["check", "fmt", "test", "lock", "import", "compile", "graph", "explain"]),
+    ("Write a file", &["check", "fmt", "test", "lock", "import", "compile", "graph", "metadata", "explain"]),
     ("Run a cluster", &["plan", "apply", "commit", "rollback", "pause", "resume", "recover", "destroy"]),
     ("Look at a cluster", &["status", "history", "events"]),
     ("Try it without a cloud", &["simulate", "sim"]),

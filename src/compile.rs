@@ -191,8 +191,8 @@ pub(crate) struct Declared {
   kitc compile cluster.kit --params production.toml -o graph.json
   kitc compile cluster.kit --metadata snapshot.json --pretty
 
-The same input gives the same bytes. A parameter given by --set beats the variable KIT_PARAM_NAME,
-which beats a file of parameters, which beats the default.")]
+The same input gives the same bytes. A parameter given by --secret or --set beats the variable KIT_PARAM_NAME,
+which beats a file of parameters, a later one an earlier one, and all of them the default.")]
 pub(crate) struct Compile {
     #[command(flatten)]
     input: Input,

@@ -58,6 +58,12 @@ pub(crate) fn load_modules(path: &Path, root: SourceId, findings: &mut Findings)
     findings.omitted += found.omitted;
 }
 
+/// Whether nobody but its owner can read a file. What comes by standard input lies nowhere.
+pub(crate) fn is_private(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    path == Path::new(STANDARD_INPUT) || fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o077 == 0)
+}
+
 /// The bytes of a file, one more than a source may have at most; so `decode` sees that it is too large.
 fn read(path: &Path) -> Result<Vec<u8>, CodedFailure> {
     let limit = MAX_SOURCE_BYTES as u64 + 1;

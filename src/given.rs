@@ -1,9 +1,11 @@
 //! What is given beside a file: parameters and answers of metadata.
 
+mod secrets;
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use kit_compiler::{Inputs, ParamInput, ParamValue, Sources};
+use kit_compiler::{GivenBy, Inputs, ParamInput, ParamValue, Sources};
 use kit_lang::{Diagnostic, SourceId, Span};
 
 use crate::codes;
@@ -17,13 +19,23 @@ const HEADING: &str = "What the file is given";
 /// The flags that give them.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Given {
-    /// Give a parameter; may be repeated
+    /// Give a parameter; may be repeated. Lists, maps and records are JSON: 'zones=["a", "b"]'
     #[arg(long, help_heading = HEADING, value_name = "NAME=VALUE", value_parser = assignment)]
     set: Vec<String>,
 
-    /// Give parameters in a file: JSON, or TOML if it is named so; may be repeated
+    /// Give parameters in a file, by its name .kit (a line `size = 6` each), .toml or .json; may be repeated
+    ///
+    /// A flag beats a variable KIT_PARAM_NAME of the environment, a variable beats a file, and a later file an earlier one.
+    /// A secret may stand in such a file only if its owner alone can read it. A variable that the file has no parameter for
+    /// is meant for another file and gives nothing.
     #[arg(long, help_heading = HEADING, value_name = "FILE")]
     params: Vec<PathBuf>,
+
+    /// Give a secret parameter: NAME=@FILE, NAME=env:VARIABLE, or NAME=@- for standard input; may be repeated
+    ///
+    /// One line break at the end of the text is not part of the secret. It beats all other ways.
+    #[arg(long, help_heading = HEADING, value_name = "NAME=FROM")]
+    secret: Vec<String>,
 
     /// Answer all lookups from a snapshot, and ask nobody
     #[arg(long, help_heading = HEADING, value_name = "SNAPSHOT.json")]
@@ -31,7 +43,7 @@ pub(crate) struct Given {
 }
 
 /// Refuses what is no assignment, as wrong usage; what it assigns is for the compiler to judge.
-fn assignment(text: &str) -> Result<String, String> {
+pub(crate) fn assignment(text: &str) -> Result<String, String> {
     match text.split_once('=') {
         Some((name, _)) if !name.is_empty() => Ok(text.to_owned()),
         _ => Err("it is written NAME=VALUE, such as size=4".to_owned()),
@@ -41,7 +53,11 @@ fn assignment(text: &str) -> Result<String, String> {
 impl Given {
     /// Nothing was given, by flag or by variable.
     pub(crate) fn is_empty(&self) -> bool {
-        self.set.is_empty() && self.params.is_empty() && self.metadata.is_none() && variables().next().is_none()
+        self.set.is_empty()
+            && self.secret.is_empty()
+            && self.params.is_empty()
+            && self.metadata.is_none()
+            && variables().next().is_none()
     }
 
     /// The file that answers all lookups, if one was given.
@@ -57,8 +73,7 @@ impl Given {
             let (source, unreadable) = files::load(path, sources);
             match unreadable {
                 Some(unreadable) => found.push(unreadable),
-                None if is_toml(path) => found.extend(toml_parameters(&mut inputs, sources, source).err()),
-                None => found.extend(inputs.params_file(sources, source).err().map(|wrong| *wrong)),
+                None => found.extend(parameters(&mut inputs, sources, path, source)),
             }
         }
         for (variable, value) in variables() {
@@ -68,6 +83,7 @@ impl Given {
         for assignment in &self.set {
             found.extend(inputs.set(sources, assignment).err().map(|wrong| *wrong));
         }
+        found.extend(secrets::read(&self.secret, &mut inputs, sources));
         if let Some(path) = &self.metadata {
             let (source, unreadable) = files::load(path, sources);
             match unreadable {
@@ -96,12 +112,21 @@ fn parameter_of(variable: &str) -> String {
     if name.contains(|letter: char| letter.is_lowercase()) { name.to_owned() } else { name.to_lowercase() }
 }
 
-fn is_toml(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"))
+/// Takes the parameters of a file, in the form that its name says.
+fn parameters(inputs: &mut Inputs, sources: &mut Sources, path: &Path, source: SourceId) -> Vec<Diagnostic> {
+    let private = files::is_private(path);
+    let is = |wanted: &str| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(wanted));
+    if is("kit") {
+        inputs.params_in_kit(sources, source, private).err().unwrap_or_default()
+    } else if is("toml") {
+        toml_parameters(inputs, sources, source, private).err().into_iter().collect()
+    } else {
+        inputs.params_file(sources, source, private).err().map(|wrong| *wrong).into_iter().collect()
+    }
 }
 
 /// Takes the parameters of a TOML file, each with its place.
-fn toml_parameters(inputs: &mut Inputs, sources: &Sources, source: SourceId) -> Result<(), Diagnostic> {
+fn toml_parameters(inputs: &mut Inputs, sources: &Sources, source: SourceId, private: bool) -> Result<(), Diagnostic> {
     let text = sources.get(source).map_or("", |source| source.text.as_str());
     let place = |range: std::ops::Range<usize>| {
         let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
@@ -118,7 +143,8 @@ fn toml_parameters(inputs: &mut Inputs, sources: &Sources, source: SourceId) -> 
             Diagnostic::error(codes::BAD_PARAMETERS, span, format!("{what} is no value of Kit"))
                 .with_help("give it as a text, as it would stand in the file")
         })?;
-        inputs.param(name.get_ref().to_string(), ParamInput { value: ParamValue::Data(value), span });
+        let input = ParamInput { value: ParamValue::Data(value), span, by: GivenBy::File { private } };
+        inputs.param(name.get_ref().to_string(), input);
     }
     Ok(())
 }

@@ -35,6 +35,7 @@ mod junit;
 mod last_resort;
 mod lock;
 mod lookups;
+mod metadata;
 mod moment;
 mod pause;
 mod plan;
@@ -83,6 +84,7 @@ fn run(arguments: CommandLine, console: &mut Console) -> Result<Exit, Failure> {
         Command::Check(verb) => verb.0.run(console),
         Command::Fmt(verb) => verb.0.run(console),
         Command::Lock(verb) => verb.0.run(console),
+        Command::Metadata(verb) => verb.0.run(console),
         Command::Import(verb) => verb.0.run(console),
         Command::Compile(verb) => verb.0.run(console),
         Command::Graph(verb) => verb.0.run(console),

@@ -162,7 +162,8 @@ impl<'a> Checker<'a> {
         }
     }
 
-    pub(crate) fn finish(self) -> Checked {
+    pub(crate) fn finish(mut self) -> Checked {
+        self.params_files();
         self.checked
     }
 

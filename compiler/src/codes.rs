@@ -69,6 +69,10 @@ codes! {
     INPUT_UNREADABLE = "KIT4010", "A file of parameters or metadata that cannot be read";
     METADATA_SHAPE = "KIT4015", "A declaration that its source of metadata cannot answer";
     SNAPSHOT_LACKS = "KIT4016", "A lookup that the snapshot has no answer to";
+    VALUE_IN_FILE = "KIT4017", "A value where declarations stand";
+    IN_PARAMS_FILE = "KIT4018", "A declaration in a file of parameters";
+    SECRET_EXPOSED = "KIT4019", "A secret in a file that others can read";
+    NO_SECRET = "KIT4020", "A secret for a parameter that is none";
 
     MEMBER_TWICE = "KIT5001", "One member ID used twice";
     IP_TWICE = "KIT5002", "One IP used twice";
@@ -89,4 +93,6 @@ codes! {
     NO_REASON = "KIT6010", "A warning allowed without a reason";
     NO_SUCH_WARNING = "KIT6011", "A warning allowed that does not exist";
     ALLOWS_NOTHING = "KIT6012", "A warning allowed that does not come";
+    SECRET_IN_FLAG = "KIT6020", "A secret in the text of a flag";
+    VARIABLE_UNUSED = "KIT6021", "A variable that is nearly the name of a parameter";
 }

@@ -7,10 +7,10 @@ use kit_lang::{Diagnostic, Severity, SourceId, Span};
 
 use crate::check::{Checked, Checker};
 use crate::codes;
-use crate::eval::{Evaluator, GivenParam, Mode};
+use crate::eval::{Evaluator, GivenParam, GivenValue, Mode};
 use crate::expand::Expanded;
 use crate::hir::{DefKind, MetaKind, Program, TestDecl};
-use crate::inputs::{Inputs, MAX_LOOKUP_ROUNDS, ParamValue};
+use crate::inputs::{GivenBy, Inputs, MAX_LOOKUP_ROUNDS, ParamInput, ParamValue};
 use crate::lower::Lowering;
 use crate::outside;
 use crate::report::{DiagnosticExt as _, Report};
@@ -102,7 +102,7 @@ pub fn check(sources: &mut Sources, root: SourceId) -> Findings {
 /// asked for. Parameters that are not given are awaited, as in [`check`].
 pub fn check_with(sources: &mut Sources, root: SourceId, inputs: &Inputs) -> Findings {
     let mut report = Report::default();
-    let (program, checked) = load(sources, root, &mut report);
+    let (program, checked) = load_with(sources, root, inputs, &mut report);
     let params = given_params(&program, inputs, &mut report);
     let mut evaluator = Evaluator::new(&program, &checked, &mut report, Mode::Check, &params, Some(&inputs.answers));
     let expanded = evaluator.expand();
@@ -117,7 +117,7 @@ pub fn check_with(sources: &mut Sources, root: SourceId, inputs: &Inputs) -> Fin
 /// Compiles a file as far as the given answers allow.
 pub fn compile(sources: &mut Sources, root: SourceId, inputs: &Inputs) -> Step {
     let mut report = Report::default();
-    let (program, checked) = load(sources, root, &mut report);
+    let (program, checked) = load_with(sources, root, inputs, &mut report);
     step(&program, &checked, sources, report, inputs, None)
 }
 
@@ -249,7 +249,18 @@ pub fn describe(sources: &mut Sources, root: SourceId) -> String {
 
 /// Reads a file and the modules it uses, resolves its names and checks its types.
 pub(crate) fn load(sources: &mut Sources, root: SourceId, report: &mut Report) -> (Program, Checked) {
-    let program = crate::modules::read(sources, root, report);
+    load_with(sources, root, &Inputs::new(), report)
+}
+
+/// The same, with the files of parameters that were given.
+pub(crate) fn load_with(
+    sources: &mut Sources,
+    root: SourceId,
+    inputs: &Inputs,
+    report: &mut Report,
+) -> (Program, Checked) {
+    let mut program = crate::modules::read(sources, root, report);
+    crate::params_files::read(&mut program, sources, inputs, report);
     let mut checker = Checker::new(&program, report);
     for module in 0..program.modules.len() {
         // Of the standard library only what is used is checked.
@@ -271,6 +282,10 @@ pub(crate) fn given_params(program: &Program, inputs: &Inputs, report: &mut Repo
             .iter()
             .position(|def| matches!(def.kind, DefKind::Param { .. }) && program.names.text(def.name) == name);
         let Some(index) = found else {
+            if input.by == GivenBy::Variable {
+                unused_variable(program, name, input, report);
+                continue;
+            }
             report.push(|suggester| {
                 let known: Vec<&str> = module
                     .defs
@@ -294,9 +309,22 @@ pub(crate) fn given_params(program: &Program, inputs: &Inputs, report: &mut Repo
         let DefKind::Param { ty, .. } = &def.kind else { continue };
         let index = u32::try_from(index).unwrap_or(u32::MAX);
         let origin = Origin { kind: OriginKind::Param, module: 0, index };
+        if !as_secret(program, def, name, input, report) {
+            given.insert(
+                index,
+                GivenParam { value: GivenValue::Known(Value::new(Data::Error, origin)), span: input.span },
+            );
+            continue;
+        }
         let read = match &input.value {
             ParamValue::Text(text) => outside::from_text(program, text, ty, origin),
             ParamValue::Data(value) => outside::from_graph(program, value, ty, origin),
+            ParamValue::Written => {
+                if let Some((module, value)) = program.value_in_params_file(input.span.source, name) {
+                    given.insert(index, GivenParam { value: GivenValue::Written(module, value), span: input.span });
+                }
+                continue;
+            }
         };
         let value = match read {
             Ok(value) => value,
@@ -317,9 +345,68 @@ pub(crate) fn given_params(program: &Program, inputs: &Inputs, report: &mut Repo
                 Value::new(Data::Error, origin)
             }
         };
-        given.insert(index, GivenParam { value, span: input.span });
+        given.insert(index, GivenParam { value: GivenValue::Known(value), span: input.span });
     }
     given
+}
+
+/// A variable of the environment that gives nothing. The environment is shared by several files, so only one that was
+/// probably meant for a parameter of this one is told.
+fn unused_variable(program: &Program, name: &str, input: &ParamInput, report: &mut Report) {
+    let params = program.module(0).defs.iter().filter(|def| matches!(def.kind, DefKind::Param { .. }));
+    let Some(near) = report.nearest(name, params.map(|def| program.names.text(def.name))) else { return };
+    report.push(|_| {
+        Diagnostic::warning(
+            codes::VARIABLE_UNUSED,
+            input.span,
+            format!("the file has no parameter `{name}`, so this variable gives nothing"),
+        )
+        .with_help(format!("did you mean `{near}`? If it is for another file, unset it here"))
+    });
+}
+
+/// Whether a parameter may be given in the way in which it was: a secret not where others read it, and as a secret nothing
+/// that is none.
+fn as_secret(program: &Program, def: &crate::hir::Def, name: &str, input: &ParamInput, report: &mut Report) -> bool {
+    let DefKind::Param { ty, .. } = &def.kind else { return true };
+    let declared = program.span(0, def.name_span);
+    let is_secret = matches!(program.strip(ty), Ty::Secret(_));
+    match input.by {
+        GivenBy::Flag if is_secret => report.push(|_| {
+            Diagnostic::warning(
+                codes::SECRET_IN_FLAG,
+                input.span,
+                format!("the secret `{name}` stands in a flag, which the shell remembers and every user of the machine can read"),
+            )
+            .with_help(format!("give it with --secret {name}=@FILE, --secret {name}=env:VARIABLE, or --secret {name}=@- for standard input"))
+        }),
+        GivenBy::File { private: false } if is_secret => {
+            report.push(|_| {
+                Diagnostic::error(
+                    codes::SECRET_EXPOSED,
+                    input.span,
+                    format!("the secret `{name}` stands in a file that other users can read"),
+                )
+                .with_label(declared, "it is declared as a secret here")
+                .with_help(format!("let its owner alone read the file (chmod 600), or give the secret with --secret {name}=@FILE"))
+            });
+            return false;
+        }
+        GivenBy::Secret if !is_secret => {
+            report.push(|_| {
+                Diagnostic::error(
+                    codes::NO_SECRET,
+                    input.span,
+                    format!("`{name}` is given as a secret and declared as none, so it would stand in the graph in clear"),
+                )
+                .with_label(declared, "it is declared here")
+                .with_help(format!("declare it as `{name}: secret<{}>`, or give it with --set", program.show(ty)))
+            });
+            return false;
+        }
+        _ => {}
+    }
+    true
 }
 
 /// The lookups without an answer.

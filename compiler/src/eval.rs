@@ -51,10 +51,18 @@ pub(crate) enum Mode {
     Compile,
 }
 
+/// The value of a parameter that was given.
+#[derive(Debug, Clone)]
+pub(crate) enum GivenValue {
+    Known(Value),
+    /// It stands in a file of parameters.
+    Written(u16, ExprId),
+}
+
 /// A parameter that was given.
 #[derive(Debug, Clone)]
 pub(crate) struct GivenParam {
-    pub(crate) value: Value,
+    pub(crate) value: GivenValue,
     pub(crate) span: Span,
 }
 
@@ -84,6 +92,8 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) in_test: bool,
     /// The lookups that the program makes, by key.
     pub(crate) lookups: IndexMap<String, PendingLookup>,
+    /// The key that an expression asked for, the last one where it is repeated.
+    pub(crate) lookup_keys: BTreeMap<(u16, u32), String>,
     pub(crate) slots: Vec<Vec<Slot>>,
     pub(crate) groups: IndexMap<DefRef, GroupState<'a>, std::hash::BuildHasherDefault<rustc_hash::FxHasher>>,
     /// Variables of the bodies being evaluated; `base` is where the innermost begins.
@@ -131,6 +141,7 @@ impl<'a> Evaluator<'a> {
             given_by_test: BTreeMap::new(),
             in_test: false,
             lookups: IndexMap::new(),
+            lookup_keys: BTreeMap::new(),
             slots,
             groups: IndexMap::default(),
             stack: Vec::new(),
@@ -245,7 +256,14 @@ impl<'a> Evaluator<'a> {
                 if let Some(given) = self.params.get(&def.index).filter(|_| def.module == 0) {
                     let blame =
                         Blame { mismatch: codes::PARAM_TYPE, refinement: codes::PARAM_REFINED, span: Some(given.span) };
-                    let value = self.conform(given.value.clone(), ty, &blame);
+                    let value = match &given.value {
+                        GivenValue::Known(value) => value.clone(),
+                        GivenValue::Written(module, value) => {
+                            let origin = Origin { kind: OriginKind::Param, module: 0, index: def.index };
+                            Value { origin, ..self.eval(*module, *value) }
+                        }
+                    };
+                    let value = self.conform(value, ty, &blame);
                     return self.refined(value, refinement.as_ref(), &blame, program.names.text(program.def(def).name));
                 }
                 if let crate::types::Ty::Secret(_) = program.strip(ty) {

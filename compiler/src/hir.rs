@@ -42,9 +42,19 @@ pub(crate) struct Program {
     pub(crate) names: Names,
     /// Files and components, in the order in which they were met.
     pub(crate) modules: Vec<Module>,
+    /// Files of parameters, which are modules with nothing but values.
+    pub(crate) params_files: Vec<ParamsFile>,
     /// Instances of components, numbered on from the modules: an instance has the expressions and
     /// definitions of its component, and values of its own. They are found while values are worked out.
     instances: RefCell<Vec<InstanceName>>,
+}
+
+/// A file of parameters.
+#[derive(Debug)]
+pub(crate) struct ParamsFile {
+    pub(crate) module: u16,
+    /// The values by the names of the parameters.
+    pub(crate) values: Vec<(Name, ExprId)>,
 }
 
 /// What a program knows of an instance of a component.

@@ -22,6 +22,8 @@ pub enum ParamValue {
     Text(String),
     /// Data from a file: a number is a number, a text a text.
     Data(Value),
+    /// It stands in a file of parameters, as the language writes it.
+    Written,
 }
 
 /// A parameter that was given.
@@ -31,6 +33,24 @@ pub struct ParamInput {
     pub value: ParamValue,
     /// Where it was given: the flag, the file, the variable.
     pub span: Span,
+    /// How it was given.
+    pub by: GivenBy,
+}
+
+/// How a parameter was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GivenBy {
+    /// By a flag, whose text others of the machine can read while the process runs, and the shell remembers.
+    Flag,
+    /// By a variable of the environment, which several files may share: it may be meant for another one.
+    Variable,
+    /// In a file.
+    File {
+        /// Nobody but its owner can read it.
+        private: bool,
+    },
+    /// As a secret: from a file of its own, a variable that is named, or standard input.
+    Secret,
 }
 
 /// The answer to a lookup.
@@ -58,6 +78,8 @@ pub struct Inputs {
     pub(crate) params: BTreeMap<String, ParamInput>,
     pub(crate) answers: BTreeMap<String, Answer>,
     pub(crate) rounds: u32,
+    /// The files of parameters in the language itself.
+    pub(crate) files: Vec<SourceId>,
     /// There is a snapshot: what it has no answer to is asked of nobody.
     pub(crate) snapshot: Option<Snapshot>,
 }
@@ -93,7 +115,7 @@ impl Inputs {
         }
         let start = name.len() + 1;
         let value = ParamValue::Text(assignment[start..].to_owned());
-        self.param(name, ParamInput { value, span: span(start, assignment.len()) });
+        self.param(name, ParamInput { value, span: span(start, assignment.len()), by: GivenBy::Flag });
         Ok(())
     }
 
@@ -101,16 +123,24 @@ impl Inputs {
     pub fn variable(&mut self, sources: &mut Sources, variable: &str, name: &str, text: &str) {
         let source = sources.add(variable, text);
         let value = ParamValue::Text(text.to_owned());
-        self.param(name, ParamInput { value, span: place(source, 0, text.len()) });
+        self.param(name, ParamInput { value, span: place(source, 0, text.len()), by: GivenBy::Variable });
     }
 
-    /// A file of parameters: one JSON object.
+    /// A parameter that is a secret; `shown` is what a diagnostic shows in place of its text, such as the flag.
+    pub fn secret(&mut self, sources: &mut Sources, shown: &str, name: &str, text: String) {
+        let source = sources.add("--secret", shown);
+        let span = place(source, 0, shown.len());
+        self.param(name, ParamInput { value: ParamValue::Text(text), span, by: GivenBy::Secret });
+    }
+
+    /// A file of parameters: one JSON object. `private` says that nobody but its owner can read it, so that a secret may
+    /// stand in it.
     ///
     /// # Errors
     /// When it is no JSON object, or a key stands twice.
-    pub fn params_file(&mut self, sources: &Sources, source: SourceId) -> Result<(), Box<Diagnostic>> {
+    pub fn params_file(&mut self, sources: &Sources, source: SourceId, private: bool) -> Result<(), Box<Diagnostic>> {
         for (name, value, span) in entries(sources, source, "{\"size\": 4}")? {
-            self.param(name, ParamInput { value: ParamValue::Data(value), span });
+            self.param(name, ParamInput { value: ParamValue::Data(value), span, by: GivenBy::File { private } });
         }
         Ok(())
     }

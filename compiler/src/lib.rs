@@ -15,6 +15,7 @@ mod metadata;
 mod modules;
 mod names;
 mod outside;
+mod params_files;
 mod report;
 mod resolve;
 mod snapshot;
@@ -26,7 +27,7 @@ mod warnings;
 
 pub use codes::CODES;
 pub use compile::{Compiled, Findings, Lookup, Step, check, check_with, compile, describe};
-pub use inputs::{Answer, Inputs, MAX_LOOKUP_ROUNDS, ParamInput, ParamValue};
+pub use inputs::{Answer, GivenBy, Inputs, MAX_LOOKUP_ROUNDS, ParamInput, ParamValue};
 pub use metadata::{Evaluation, MetadataKind, MetadataNode, MetadataParam, evaluate, metadata};
 pub use modules::MAX_MODULES;
 pub use snapshot::Snapshot;

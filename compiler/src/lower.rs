@@ -185,7 +185,10 @@ impl<'l, 'a> Lowering<'l, 'a> {
             OriginKind::Param => GraphOrigin::Param(
                 program.names.text(program.def(DefRef { module: 0, index: origin.index }).name).to_owned(),
             ),
-            OriginKind::Lookup => GraphOrigin::Lookup(lookup_key(program, origin)),
+            OriginKind::Lookup => {
+                let key = self.evaluator.lookup_keys.get(&(origin.module, origin.index));
+                GraphOrigin::Lookup(key.cloned().unwrap_or_default())
+            }
             OriginKind::Expr if program.expr(origin.module, ExprId(origin.index)).is_literal() => GraphOrigin::Literal,
             OriginKind::Expr | OriginKind::Place | OriginKind::Def => GraphOrigin::Computed,
         };
@@ -435,14 +438,6 @@ fn below(at: &str, name: &str) -> String {
     text.push('.');
     text.push_str(name);
     text
-}
-
-/// The key of the lookup that a value came from.
-fn lookup_key(program: &Program, origin: Origin) -> String {
-    match program.expr(origin.module, ExprId(origin.index)) {
-        crate::hir::Expr::Meta(path, _) => program.meta_name(path),
-        _ => String::new(),
-    }
 }
 
 /// Names after those that they need, ties by name; none for a circle.

@@ -4,7 +4,7 @@ use kit_graph::Value as GraphValue;
 use kit_lang::{Diagnostic, SourceId};
 
 use crate::codes;
-use crate::compile::{Findings, Lookup, given_params, load, needed, unanswered};
+use crate::compile::{Findings, Lookup, given_params, load, load_with, needed, unanswered};
 use crate::eval::{Evaluator, Mode};
 use crate::expand::Expanded;
 use crate::hir::{Binding, DefRef, MetaEntry, MetaKind, Program};
@@ -124,7 +124,7 @@ pub enum Evaluation {
 /// may be missing.
 pub fn evaluate(sources: &mut Sources, root: SourceId, inputs: &Inputs, name: &str) -> Evaluation {
     let mut report = Report::default();
-    let (program, checked) = load(sources, root, &mut report);
+    let (program, checked) = load_with(sources, root, inputs, &mut report);
     let params = given_params(&program, inputs, &mut report);
     let found = program.names.find(name).and_then(|name| program.module(0).by_name.get(&name).copied());
     let (Some(Binding::Def(index)), false) = (found, report.has_errors()) else {

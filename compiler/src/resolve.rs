@@ -73,6 +73,8 @@ pub(crate) struct Resolver<'a> {
     in_function: bool,
     /// The file around the component that is read; none for a file.
     outer: Option<Outer<'a>>,
+    /// A file of parameters, in which nothing has a name.
+    is_of_values: bool,
     /// How deep the expression being read is nested.
     depth: u32,
 }
@@ -92,12 +94,35 @@ pub(crate) fn resolve(
     let built = Module { allowances: std::mem::take(allowances), ..Module::empty(source, name.clone(), is_std) };
     let declarations: Vec<ast::Decl> = file.declarations().collect();
     let mut resolver = Resolver::new(program, report, source, module, is_std);
+    resolver.refuse_values(file);
     for (name, module, span) in uses {
         resolver.bind(name, Binding::Module(module, span), span);
     }
     let built = resolver.read(&declarations, built);
     program.modules[module as usize] = built;
     types::cut_alias_cycles(program, report, module);
+}
+
+/// Reads a file of parameters into a module of the program that has nothing but values.
+pub(crate) fn resolve_values(program: &mut Program, report: &mut Report, file: &ast::File, source: SourceId) {
+    let module = u16::try_from(program.modules.len()).unwrap_or(u16::MAX);
+    program.modules.push(Module::empty(source, std::rc::Rc::from(""), false));
+    let mut resolver = Resolver::new(program, report, source, module, false);
+    resolver.is_of_values = true;
+    let mut values: Vec<(Name, ExprId)> = Vec::new();
+    for field in file.values() {
+        let (Some(key), Some(value)) = (field.key().and_then(|key| key.plain_text()), field.value()) else { continue };
+        let name = resolver.program.names.intern(&key);
+        let value = resolver.expr(&value);
+        // One that stands twice was reported.
+        if !values.iter().any(|(known, _)| *known == name) {
+            values.push((name, value));
+        }
+    }
+    let (exprs, spans) = (resolver.exprs, resolver.spans);
+    let built = &mut program.modules[module as usize];
+    (built.exprs, built.spans) = (exprs, spans);
+    program.params_files.push(crate::hir::ParamsFile { module, values });
 }
 
 impl<'a> Resolver<'a> {
@@ -119,6 +144,7 @@ impl<'a> Resolver<'a> {
             variables: IndexMap::default(),
             in_function: false,
             outer: None,
+            is_of_values: false,
             depth: 0,
         }
     }
@@ -364,6 +390,19 @@ impl Resolver<'_> {
                     "what a provider or a role is, `kitc` has to know too: use one of the modules that come with it",
                 )
         });
+    }
+
+    /// A value at the top level of a file that is no file of parameters.
+    fn refuse_values(&mut self, file: &ast::File) {
+        for field in file.values() {
+            let Some(key) = field.key().and_then(|key| key.plain_text()) else { continue };
+            let start = Self::text_span(&field).start;
+            let span = self.span(TextSpan { start, end: start + u32::try_from(key.len()).unwrap_or(0) });
+            self.report.push(|_| {
+                Diagnostic::error(codes::VALUE_IN_FILE, span, format!("`{key} = …` declares nothing"))
+                    .with_help(format!("write `let {key} = …`, or `param {key}: …`; values for parameters stand in a file of their own, which --params names"))
+            });
+        }
     }
 
     /// Using a module makes nothing and asks for nothing: what does stands in the file of the cluster.

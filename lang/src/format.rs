@@ -474,6 +474,14 @@ mod tests {
     }
 
     #[test]
+    fn values_of_parameters_are_laid_out_as_fields() {
+        becomes(
+            "size=6\nzones = [\"a\",\"b\"] # c\n\n\n\ndisk =  20GiB\n",
+            "size  = 6\nzones = [\"a\", \"b\"] # c\n\ndisk = 20GiB\n",
+        );
+    }
+
+    #[test]
     fn errors_refuse() {
         assert!(format("let = 1").is_err());
     }

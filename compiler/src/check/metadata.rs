@@ -59,6 +59,14 @@ impl Checker<'_> {
                     }
                     self.metadata_params(module, span, source, name, params.as_deref(), asked);
                     self.metadata_type(span, name, ty);
+                    if asked == Asked::Named && matches!(program.strip(ty), Ty::Secret(_)) {
+                        let message = format!("`{name}` cannot be a secret: what operators set is kept in clear");
+                        self.no_such_shape(
+                            span,
+                            message,
+                            "read it by `file` or `env`, or make it a parameter".to_owned(),
+                        );
+                    }
                 }
             }
         }

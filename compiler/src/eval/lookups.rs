@@ -82,6 +82,7 @@ impl Evaluator<'_> {
             }),
             _ => None,
         };
+        self.lookup_keys.insert((module, expr.0), key.clone());
         let span = program.expr_span(module, expr);
         self.lookups.entry(key.clone()).or_insert_with(|| PendingLookup {
             path: path.clone(),
@@ -119,6 +120,8 @@ impl Evaluator<'_> {
         let read = match &answer.value {
             ParamValue::Text(text) => outside::from_text(program, text, ty, origin),
             ParamValue::Data(value) => outside::from_graph(program, value, ty, origin),
+            // No answer stands in a file of parameters.
+            ParamValue::Written => return Value::new(Data::Error, origin),
         };
         let problem = match read {
             Ok(value) => return value,

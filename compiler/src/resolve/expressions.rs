@@ -263,6 +263,7 @@ impl Resolver<'_> {
         let text = written.text();
         let span = self.span(Self::name_span(written));
         let names = &self.program.names;
+        let of_values = self.is_of_values;
         let (scope, by_name, program) = (&self.scope, &self.by_name, &*self.program);
         self.report.push(|suggester| {
             let known = scope.iter().map(|(name, _)| *name).chain(by_name.keys().copied()).map(|name| names.text(name));
@@ -274,6 +275,9 @@ impl Resolver<'_> {
             });
             let help = match (text, kit_stdlib::MODULES.iter().find(|module| module.name == text), offering) {
                 ("null" | "nil", ..) => Some("the absent value is `none`".to_owned()),
+                _ if of_values => {
+                    Some(format!("a file of parameters has values alone; write \"{text}\" if a text is meant"))
+                }
                 ("yes" | "no" | "on" | "off", ..) => Some("a bool is `true` or `false`".to_owned()),
                 ("meta", ..) => Some("metadata is read by its whole path, such as meta.aws.region".to_owned()),
                 ("it", ..) => Some("`it` exists only in `where … else …`".to_owned()),

@@ -13,6 +13,10 @@ pub struct How {
     pub test: bool,
     pub sets: Vec<String>,
     pub params: Option<String>,
+    /// A file of parameters in the language; `;` stands for a new line.
+    pub values: Option<String>,
+    pub secrets: Vec<String>,
+    pub variables: Vec<String>,
     pub metadata: Option<String>,
     pub lookups: bool,
     /// Warnings count. Elsewhere an example may declare what it does not use.
@@ -37,6 +41,9 @@ impl How {
             match flag {
                 "set" => how.sets.push(value),
                 "params" => how.params = Some(value),
+                "values" => how.values = Some(value),
+                "secret" => how.secrets.push(value),
+                "variable" => how.variables.push(value),
                 "metadata" => how.metadata = Some(value),
                 other => panic!("no flag --{other} in {text:?}"),
             }
@@ -94,7 +101,19 @@ pub fn run(name: &str, text: &str, how: &How) -> Outcome {
     let mut refused: Vec<Diagnostic> = Vec::new();
     if let Some(params) = &how.params {
         let source = sources.add("params.json", params.as_str());
-        refused.extend(inputs.params_file(&sources, source).err().map(|error| *error));
+        refused.extend(inputs.params_file(&sources, source, false).err().map(|error| *error));
+    }
+    if let Some(values) = &how.values {
+        let source = sources.add("values.kit", values.replace("; ", "\n"));
+        refused.extend(inputs.params_in_kit(&mut sources, source, true).err().into_iter().flatten());
+    }
+    for variable in &how.variables {
+        let (name, text) = variable.split_once('=').expect("a name and a text");
+        inputs.variable(&mut sources, name, &name.trim_start_matches("KIT_PARAM_").to_lowercase(), text);
+    }
+    for secret in &how.secrets {
+        let (name, text) = secret.split_once('=').expect("a name and a text");
+        inputs.secret(&mut sources, &format!("{name}=@file"), name, text.to_owned());
     }
     if let Some(metadata) = &how.metadata {
         let source = sources.add("metadata.json", metadata.as_str());

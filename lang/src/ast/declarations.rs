@@ -138,6 +138,11 @@ impl File {
         children(self.syntax())
     }
 
+    /// The values at the top level, `name = value`: what a file of parameters is made of.
+    pub fn values(&self) -> impl Iterator<Item = Field> + use<> {
+        children(self.syntax())
+    }
+
     /// The `##` lines at the head of the file, before a blank line.
     pub fn documentation(&self) -> Option<String> {
         super::doc_of_file(self.syntax())
