@@ -123,6 +123,8 @@ impl<'l, 'a> Lowering<'l, 'a> {
             self.evaluator.report.error(codes::NEEDED_EARLIER, span, message);
             return GraphValue::Null;
         }
+        let seen = self.seen(value);
+        let value = seen.as_ref().unwrap_or(value);
         match &value.data {
             Data::Record(fields) => {
                 for (name, field) in fields.iter() {
@@ -144,6 +146,45 @@ impl<'l, 'a> Lowering<'l, 'a> {
         }
         let evaluator = &*self.evaluator;
         outside::to_graph(program, value, &|thing| evaluator.address(thing))
+    }
+
+    /// A value with what is seen of them in place of instances of components: the graph holds what an instance is
+    /// made of, and not the instance. None if no instance is in it.
+    fn seen(&mut self, value: &Value) -> Option<Value> {
+        let data = match &value.data {
+            Data::Thing(thing) => {
+                let outputs = self.evaluator.outputs_of(*thing)?;
+                return Some(self.seen(&outputs).unwrap_or(outputs));
+            }
+            Data::List(items) => {
+                let seen: Vec<Option<Value>> = items.iter().map(|item| self.seen(item)).collect();
+                if seen.iter().all(Option::is_none) {
+                    return None;
+                }
+                let items = items.iter().zip(seen).map(|(item, seen)| seen.unwrap_or_else(|| item.clone()));
+                Data::List(Rc::new(items.collect()))
+            }
+            Data::Map(entries) => {
+                let seen: Vec<Option<Value>> = entries.values().map(|entry| self.seen(entry)).collect();
+                if seen.iter().all(Option::is_none) {
+                    return None;
+                }
+                let entries = entries.iter().zip(seen);
+                let entries = entries.map(|((key, entry), seen)| (key.clone(), seen.unwrap_or_else(|| entry.clone())));
+                Data::Map(Rc::new(entries.collect()))
+            }
+            Data::Record(fields) => {
+                let seen: Vec<Option<Value>> = fields.iter().map(|(_, field)| self.seen(field)).collect();
+                if seen.iter().all(Option::is_none) {
+                    return None;
+                }
+                let fields = fields.iter().zip(seen);
+                let fields = fields.map(|((name, field), seen)| (*name, seen.unwrap_or_else(|| field.clone())));
+                Data::Record(Rc::new(fields.collect()))
+            }
+            _ => return None,
+        };
+        Some(Value::new(data, value.origin))
     }
 
     fn parts_came_from(&mut self, at: &str, value: &Value) {

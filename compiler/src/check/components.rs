@@ -127,7 +127,7 @@ impl Checker<'_> {
             let fields = program.schema(component).fields.iter().map(|field| field.name);
             let outputs = within.outputs.iter().map(|index| within.defs[*index as usize].name);
             let offered: Vec<&str> = fields.chain(outputs).map(|name| program.names.text(name)).collect();
-            if let Some(declared) = declared {
+            if let Some(declared) = declared.filter(|_| !within.is_std) {
                 return Diagnostic::error(
                     codes::UNKNOWN_FIELD,
                     span,
@@ -141,8 +141,11 @@ impl Checker<'_> {
             let help = suggester.did_you_mean(text, offered.iter().copied()).unwrap_or_else(|| {
                 format!("its parameters and outputs are {}", listed(offered.iter().copied(), "and"))
             });
-            Diagnostic::error(codes::UNKNOWN_FIELD, span, format!("{} has no `{text}`", with_article(&kind)))
-                .maybe_help(Some(help))
+            let message = match declared {
+                Some(_) => format!("`{text}` is inside {kind} and not seen from outside"),
+                None => format!("{} has no `{text}`", with_article(&kind)),
+            };
+            Diagnostic::error(codes::UNKNOWN_FIELD, span, message).maybe_help(Some(help))
         });
         Ty::Error
     }

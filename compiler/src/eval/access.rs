@@ -76,14 +76,7 @@ impl<'a> Evaluator<'a> {
         let program = self.program;
         match thing.kind {
             ThingKind::Resource | ThingKind::Entry => {
-                let described = self.def_value(thing.def);
-                let described = match (&described.data, thing.kind) {
-                    (Data::Map(entries), ThingKind::Entry) => match entries.get_index(thing.index as usize) {
-                        Some((_, value)) => value.clone(),
-                        None => described,
-                    },
-                    _ => described,
-                };
+                let described = self.description_of(thing);
                 match &described.data {
                     Data::Description(description) if program.component(description.def).is_some() => {
                         let description = description.clone();
@@ -113,6 +106,18 @@ impl<'a> Evaluator<'a> {
             ThingKind::Group | ThingKind::Members | ThingKind::Member | ThingKind::Machine | ThingKind::Volume => {
                 self.group_thing_field(thing, name, origin)
             }
+        }
+    }
+
+    /// What a declared thing is made from.
+    pub(super) fn description_of(&mut self, thing: Thing) -> Value {
+        let described = self.def_value(thing.def);
+        match (&described.data, thing.kind) {
+            (Data::Map(entries), ThingKind::Entry) => match entries.get_index(thing.index as usize) {
+                Some((_, value)) => value.clone(),
+                None => described,
+            },
+            _ => described,
         }
     }
 

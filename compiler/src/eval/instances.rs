@@ -125,6 +125,24 @@ impl Evaluator<'_> {
         Some(module)
     }
 
+    /// What is seen of an instance, as a record of its outputs; none for what is no instance.
+    pub(crate) fn outputs_of(&mut self, thing: Thing) -> Option<Value> {
+        if !matches!(thing.kind, ThingKind::Resource | ThingKind::Entry) {
+            return None;
+        }
+        let described = self.description_of(thing);
+        let Data::Description(description) = &described.data else { return None };
+        self.program.component(description.def)?;
+        let instance = self.instance(thing, description, described.origin)?;
+        let inside = self.program.module(instance);
+        let mut outputs = Vec::with_capacity(inside.outputs.len());
+        for index in &inside.outputs {
+            let value = self.def_value(DefRef { module: instance, index: *index });
+            outputs.push((inside.defs[*index as usize].name, value));
+        }
+        Some(Value::new(Data::Record(Rc::new(outputs)), described.origin))
+    }
+
     /// A component of which the file makes no instance.
     pub(crate) fn is_unused(&self, component: DefRef) -> bool {
         !self.instances.iter().any(|instance| instance.description.def == component)

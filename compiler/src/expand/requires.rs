@@ -136,7 +136,8 @@ impl<'a> Evaluator<'a> {
         let made_at = self.made_at(module);
         let primary = if let Some(made_at) = made_at {
             // In a component: what it was given there, or else where the instance is made.
-            match labels.iter().position(|mention| mention.module != module && !mention.is_default) {
+            let given = |mention: &Mention| mention.module != module && !mention.is_default;
+            match labels.iter().position(given).or_else(|| labels.iter().position(|mention| mention.module != module)) {
                 Some(first) => labels.remove(first).span,
                 None => made_at,
             }

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::hash::BuildHasherDefault;
-use std::rc::Rc;
 
 use indexmap::IndexMap;
 use kit_lang::Diagnostic;
@@ -83,7 +82,10 @@ impl Resolver<'_> {
     /// Reads a component into a module of its own.
     pub(super) fn component(&mut self, component: &ast::Component) -> DefKind {
         let module = u16::try_from(self.program.modules.len()).unwrap_or(u16::MAX);
-        let empty = || Module { is_component: true, ..Module::empty(self.source, Rc::from(""), self.is_std) };
+        let empty = || Module {
+            is_component: true,
+            ..Module::empty(self.source, self.program.modules[self.module as usize].name.clone(), self.is_std)
+        };
         let built = empty();
         self.program.modules.push(empty());
         let declarations: Vec<ast::Decl> = component.declarations().collect();
