@@ -37,9 +37,6 @@ pub(crate) const MAX_DEPENDENCY_DEPTH: u32 = 250;
 pub(crate) struct Checked {
     /// By module and expression: wrong, and reported; evaluation stays silent about it.
     wrong: Vec<Vec<bool>>,
-    /// Fields of extern types that a misspelt one was probably meant to be: that they are missing too is
-    /// no second mistake.
-    misspelt: Vec<(DefRef, Name)>,
     /// Groups by definition.
     groups: IndexMap<DefRef, Rc<GroupInfo>>,
 }
@@ -48,10 +45,6 @@ impl Checked {
     #[inline]
     pub(crate) fn is_wrong(&self, module: u16, expr: ExprId) -> bool {
         self.wrong[module as usize][expr.0 as usize]
-    }
-
-    pub(crate) fn is_misspelt(&self, def: DefRef, field: Name) -> bool {
-        self.misspelt.contains(&(def, field))
     }
 
     pub(crate) fn group(&self, def: DefRef) -> Option<&Rc<GroupInfo>> {
@@ -68,6 +61,9 @@ pub(crate) struct GroupInfo {
     pub(crate) members: IndexMap<Name, MemberInfo, std::hash::BuildHasherDefault<rustc_hash::FxHasher>>,
     /// Others are made by `for`, `if` or a computed name.
     pub(crate) has_generated: bool,
+    /// Something in it could not be read, or means nothing in a group that has neither members nor a count: what the
+    /// group lacks was meant by it.
+    pub(crate) has_lost: bool,
     machine_has_ip: bool,
     machine_has_volume: bool,
 }
@@ -127,7 +123,7 @@ impl<'a> Checker<'a> {
     pub(crate) fn new(program: &'a Program, report: &'a mut Report) -> Self {
         let states = program.modules.iter().map(|module| vec![State::New; module.defs.len()]).collect();
         let wrong = program.modules.iter().map(|module| vec![false; module.exprs.len()]).collect();
-        let checked = Checked { wrong, misspelt: Vec::new(), groups: IndexMap::new() };
+        let checked = Checked { wrong, groups: IndexMap::new() };
         Self {
             program,
             report,

@@ -9,7 +9,7 @@ use kit_lang::{Diagnostic, SourceId, Span};
 use crate::codes;
 use crate::hir::{Module, Program, TextSpan};
 use crate::report::Report;
-use crate::resolve::{Used, resolve};
+use crate::resolve::{Broken, Used, resolve};
 use crate::sources::Sources;
 use crate::warnings::allowances_in;
 
@@ -28,6 +28,7 @@ struct Open {
     module: u16,
     source: SourceId,
     file: ast::File,
+    broken: Broken,
     uses: std::vec::IntoIter<ast::Use>,
     used: Vec<Used>,
 }
@@ -41,7 +42,7 @@ pub(crate) fn read(sources: &mut Sources, root: SourceId, report: &mut Report) -
     // Bounded: each text is begun once, and each of its uses is looked at once.
     while let Some(mut at) = open.pop() {
         let Some(declaration) = at.uses.next() else {
-            resolve(&mut program, report, &at.file, at.module, at.used);
+            resolve(&mut program, report, &at.file, at.module, at.used, at.broken);
             known.insert(at.source, (at.module, Progress::Read));
             continue;
         };
@@ -50,7 +51,10 @@ pub(crate) fn read(sources: &mut Sources, root: SourceId, report: &mut Report) -
             continue;
         };
         let text_span = TextSpan { start: span.start, end: span.end };
-        let name = declaration.alias().map(|alias| alias.text().to_owned()).or_else(|| name_of(&stem, span, report));
+        let name = declaration.alias().map(|alias| alias.text().to_owned()).or_else(|| {
+            // What is no module has no name that could be wrong too.
+            if is_std && target.is_none() { Some(stem.clone()) } else { name_of(&stem, span, report) }
+        });
         let Some(name) = name else {
             open.push(at);
             continue;
@@ -94,7 +98,9 @@ fn begin(
     report: &mut Report,
 ) -> Open {
     let parsed = sources.take_parsed(source);
-    report.extend(parsed.diagnostics(source));
+    let errors = parsed.diagnostics(source);
+    let broken = Broken::new(&errors, &parsed.syntax());
+    report.extend(errors);
     let module = u16::try_from(program.modules.len()).unwrap_or(u16::MAX);
     let mut empty = Module::empty(source, name, is_std);
     if let Some(text) = sources.get(source).filter(|_| !is_std) {
@@ -110,7 +116,7 @@ fn begin(
             _ => None,
         })
         .collect();
-    Open { module, source, file, uses: uses.into_iter(), used: Vec::new() }
+    Open { module, source, file, broken, uses: uses.into_iter(), used: Vec::new() }
 }
 
 /// Which text a `use` means, none if it cannot be had, which is reported; the name of that text's file; whether it is
@@ -140,14 +146,20 @@ fn target(
         return Some((linked.flatten(), stem, false, span));
     }
     let Some(module) = kit_stdlib::module(&path) else {
+        let known = || kit_stdlib::MODULES.iter().map(|module| module.path);
+        let named = |last: &str| kit_stdlib::MODULES.iter().find(|module| module.name == last);
+        let near = named(path.rsplit(['/', '.', ':']).next().unwrap_or(&path))
+            .or_else(|| report.nearest(&path, known()).and_then(kit_stdlib::module));
         report.push(|suggester| {
-            let known = || kit_stdlib::MODULES.iter().map(|module| module.path);
+            let meant = near.map(|module| format!("did you mean `{}`?", module.path));
             let help = suggester
                 .did_you_mean(&path, known())
+                .or(meant)
                 .unwrap_or_else(|| format!("the standard library has {}", crate::report::listed(known(), "and")));
             Diagnostic::error(codes::UNKNOWN_MODULE, span, format!("there is no module `{path}`")).with_help(help)
         });
-        return Some((None, last.to_owned(), true, span));
+        // By the name of the one that was meant, so that what uses it is not wrong a second time.
+        return Some((None, near.map_or(last, |module| module.name).to_owned(), true, span));
     };
     Some((Some(sources.module(module)), module.name.to_owned(), true, span))
 }

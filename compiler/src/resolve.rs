@@ -1,12 +1,14 @@
 //! From a file's syntax to its program: each name finds what it stands for.
 
 mod blocks;
+mod broken;
 mod components;
 mod expressions;
 mod metadata;
 mod tests_of_clusters;
 mod types;
 
+pub(crate) use broken::Broken;
 use components::Outer;
 pub(crate) use tests_of_clusters::given_fields;
 pub(crate) use types::ROLE_VARIABLES;
@@ -77,6 +79,8 @@ pub(crate) struct Resolver<'a> {
     is_of_values: bool,
     /// How deep the expression being read is nested.
     depth: u32,
+    /// Where the text is wrong.
+    broken: std::rc::Rc<Broken>,
 }
 
 /// A module that a file uses: the name it gets there, which module, and where that is written.
@@ -89,11 +93,13 @@ pub(crate) fn resolve(
     file: &ast::File,
     module: u16,
     uses: impl IntoIterator<Item = Used>,
+    broken: Broken,
 ) {
     let Module { source, is_std, ref name, ref mut allowances, .. } = program.modules[module as usize];
     let built = Module { allowances: std::mem::take(allowances), ..Module::empty(source, name.clone(), is_std) };
     let declarations: Vec<ast::Decl> = file.declarations().collect();
     let mut resolver = Resolver::new(program, report, source, module, is_std);
+    resolver.broken = broken.into();
     resolver.refuse_values(file);
     for (name, module, span) in uses {
         resolver.bind(name, Binding::Module(module, span), span);
@@ -146,6 +152,7 @@ impl<'a> Resolver<'a> {
             outer: None,
             is_of_values: false,
             depth: 0,
+            broken: std::rc::Rc::default(),
         }
     }
 }
@@ -307,24 +314,31 @@ impl Resolver<'_> {
     fn definition(&mut self, declaration: &ast::Decl) -> DefKind {
         match declaration {
             ast::Decl::Param(param) => {
+                if self.broken.touches(param) {
+                    let default = Some(self.wrong(Self::text_span(param)));
+                    return DefKind::Param { ty: Ty::Error, default, refinement: None };
+                }
                 let ty = self.ty(param.ty());
                 let default = param.default().map(|value| self.expr(&value));
                 let refinement = param.refinement().map(|refinement| self.refinement(&refinement));
                 DefKind::Param { ty, default, refinement }
             }
             ast::Decl::Let(declaration) => {
-                let ty = declaration.ty().map(|ty| self.ty(Some(ty)));
-                let value = self.expr_or_error(declaration.value(), Self::text_span(declaration));
+                let ty = declaration.ty().filter(|_| !self.broken.touches(declaration)).map(|ty| self.ty(Some(ty)));
+                let value = self.value_of(declaration.value(), declaration);
                 DefKind::Let { ty, value }
             }
             ast::Decl::Type(declaration) => {
+                if self.broken.touches(declaration) {
+                    return DefKind::Type { ty: Ty::Error, refinement: None };
+                }
                 let ty = self.ty(declaration.ty());
                 let refinement = declaration.refinement().map(|refinement| self.refinement(&refinement));
                 DefKind::Type { ty, refinement }
             }
             ast::Decl::Fn(function) => self.function(function),
             ast::Decl::Resource(resource) => {
-                let value = self.expr_or_error(resource.value(), Self::text_span(resource));
+                let value = self.value_of(resource.value(), resource);
                 DefKind::Resource { value }
             }
             ast::Decl::Group(group) => self.group(group),
@@ -340,8 +354,8 @@ impl Resolver<'_> {
             }
             ast::Decl::Component(component) => self.component(component),
             ast::Decl::Output(output) => {
-                let ty = output.ty().map(|ty| self.ty(Some(ty)));
-                let value = self.expr_or_error(output.value(), Self::text_span(output));
+                let ty = output.ty().filter(|_| !self.broken.touches(output)).map(|ty| self.ty(Some(ty)));
+                let value = self.value_of(output.value(), output);
                 DefKind::Output { ty, value }
             }
             ast::Decl::Use(_)
@@ -434,6 +448,9 @@ impl Resolver<'_> {
     }
 
     fn function(&mut self, function: &ast::Fn) -> DefKind {
+        if self.broken.touches(function) {
+            return DefKind::Refused;
+        }
         let params = self.fn_params(function.params());
         for param in function.params() {
             if let Some(name) = param.name() {
@@ -564,6 +581,14 @@ impl Resolver<'_> {
         }
     }
 
+    /// The value of an item, wrong where the item itself is.
+    fn value_of(&mut self, value: Option<ast::Expr>, item: &impl AstNode) -> ExprId {
+        if self.broken.touches(item) {
+            return self.wrong(Self::text_span(item));
+        }
+        self.expr_or_error(value, Self::text_span(item))
+    }
+
     fn group(&mut self, group: &ast::Group) -> DefKind {
         let role = group.role();
         let role_span = role.as_ref().map_or_else(|| Self::text_span(group), Self::text_span);
@@ -628,6 +653,9 @@ impl Resolver<'_> {
     }
 
     fn undefined_module(&mut self, written: &ast::Name) {
+        if self.broken.may_declare(written.text()) {
+            return;
+        }
         let span = self.span(Self::name_span(written));
         let names = &self.program.names;
         let by_name = &self.by_name;
@@ -644,12 +672,18 @@ impl Resolver<'_> {
             Diagnostic::error(codes::UNDEFINED, span, format!("no module `{text}` is used in this file"))
                 .maybe_help(help)
         });
+        // One `use` is missing, however often the module is named.
+        let name = self.program.names.intern(written.text());
+        self.by_name.insert(name, Binding::Module(None, Self::name_span(written)));
     }
 
     fn type_here(&mut self, written: &ast::Name) -> Option<(DefRef, DeclKind)> {
         let name = self.program.names.intern(written.text());
         if let Some(Found::Def(def, kind)) = self.find(name) {
             return Some((def, kind));
+        }
+        if self.broken.may_declare(written.text()) {
+            return None;
         }
         let span = self.span(Self::name_span(written));
         let (program, by_name, kinds) = (&*self.program, &self.by_name, &self.kinds);

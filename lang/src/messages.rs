@@ -300,6 +300,13 @@ pub(crate) fn junk(junk: Junk, source: &str, start: usize, end: usize) -> Syntax
     let end = start + text.len();
     let first = text.chars().next().unwrap_or(' ');
     let first_end = start + first.len_utf8();
+    if junk == Junk::SurplusMark {
+        let before = source[..start].trim_end();
+        let line = &before[before.rfind('\n').map_or(0, |newline| newline + 1)..];
+        let message = format!("no {} stands before this block", quoted(text));
+        return SyntaxError::new(codes::UNEXPECTED, start, end, message)
+            .help(format!("write `{} {{ … }}`", line.trim_start()));
+    }
     if junk == Junk::SurplusType {
         return SyntaxError::new(codes::UNEXPECTED, start, end, "a resource has no annotation")
             .help("its type stands in its description: `resource net = aws.Network { … }`");
@@ -327,7 +334,7 @@ pub(crate) fn junk(junk: Junk, source: &str, start: usize, end: usize) -> Syntax
         Junk::LoneComma => SyntaxError::new(codes::EXPECTED_VALUE, start, end, "expected a value before `,`"),
         Junk::SurplusName => SyntaxError::new(codes::UNEXPECTED, start, end, "the cluster has no name here")
             .help("a file has one cluster; its name is a field: `cluster { name = \"demo\" … }`"),
-        Junk::Item | Junk::Element | Junk::Interpolation | Junk::SurplusType => SyntaxError::new(
+        Junk::Item | Junk::Element | Junk::Interpolation | Junk::SurplusType | Junk::SurplusMark => SyntaxError::new(
             codes::UNEXPECTED,
             start,
             end.min(line_end(text, start)),

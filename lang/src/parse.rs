@@ -197,6 +197,7 @@ fn part(rule: Rule) -> Option<Part> {
         Rule::junk_element => Part::Junk(Junk::Element),
         Rule::junk_interpolation => Part::Junk(Junk::Interpolation),
         Rule::lone_comma => Part::Junk(Junk::LoneComma),
+        Rule::surplus_mark => Part::Junk(Junk::SurplusMark),
         Rule::surplus_name => Part::Junk(Junk::SurplusName),
         Rule::orphan_body | Rule::orphan_line => Part::Junk(Junk::Orphan),
         Rule::surplus_type => Part::Junk(Junk::SurplusType),

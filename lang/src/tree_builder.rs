@@ -91,6 +91,7 @@ pub(crate) enum Junk {
     Element,
     Interpolation,
     LoneComma,
+    SurplusMark,
     SurplusName,
     SurplusType,
     Orphan,

@@ -117,6 +117,9 @@ impl Checker<'_> {
         if info.members.contains_key(&name) {
             return Ty::Member(def);
         }
+        if info.has_lost {
+            return Ty::Error;
+        }
         let span = self.name_span(module, name, name_start);
         let text = program.names.text(name);
         let group = program.path_of(def);

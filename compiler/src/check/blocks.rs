@@ -8,7 +8,6 @@ use super::expressions::with_article;
 use super::{Checker, Place};
 use crate::codes;
 use crate::hir::{DefRef, Expr, ExprId, ForItem, Item};
-use crate::names::Name;
 use crate::types::{FieldTy, RecordTy, Ty, widen};
 
 impl Checker<'_> {
@@ -17,24 +16,6 @@ impl Checker<'_> {
         let program = self.program;
         let schema = program.schema(def);
         self.fields(module, items, schema, &with_article(&program.path_of(def)));
-        for meant in self.misspelt(items, schema) {
-            self.checked.misspelt.push((def, meant));
-        }
-    }
-
-    /// The fields that unknown ones were probably meant to be.
-    pub(super) fn misspelt(&mut self, items: &[Item], record: &RecordTy) -> Vec<Name> {
-        let program = self.program;
-        let mut meant = Vec::new();
-        for item in items {
-            let Item::Field { name, .. } = item else { continue };
-            if record.field(*name).is_none() {
-                let known = record.fields.iter().map(|field| program.names.text(field.name));
-                let near = self.report.nearest(program.names.text(*name), known);
-                meant.extend(near.and_then(|near| program.names.find(near)));
-            }
-        }
-        meant
     }
 
     /// The fields of a record that has to be whole.
@@ -42,13 +23,19 @@ impl Checker<'_> {
         self.fields(module, items, record, "this record");
         let program = self.program;
         let conditional = items.iter().any(|item| matches!(item, Item::If(_)));
-        let misspelt = self.misspelt(items, record);
+        // What is missing was meant by a field that there is not.
+        let unknown =
+            items.iter().any(|item| matches!(item, Item::Field { name, .. } if record.field(*name).is_none()));
         let missing: Vec<&FieldTy> = record
             .fields
             .iter()
-            .filter(|field| !field.may_be_absent() && !misspelt.contains(&field.name))
+            .filter(|field| !field.may_be_absent())
             .filter(|field| !items.iter().any(|item| matches!(item, Item::Field { name, .. } if *name == field.name)))
             .collect();
+        if unknown {
+            self.mark_wrong(module, expr);
+            return;
+        }
         if missing.is_empty() || conditional {
             return;
         }
@@ -87,6 +74,8 @@ impl Checker<'_> {
                         self.infer(module, *value);
                     }
                     Some(field) => self.check(module, *value, &field.ty, Place::Field(*name)),
+                    // What the parser could not read.
+                    None if matches!(self.expr(module, *value), Expr::Error) => {}
                     None => {
                         let known: Vec<_> =
                             record.fields.iter().filter(|field| !field.live).map(|field| field.name).collect();
@@ -131,6 +120,10 @@ impl Checker<'_> {
     /// Braces of which nothing is known: a record, or a map if a key is computed.
     pub(super) fn infer_braces(&mut self, module: u16, items: &[Item]) -> Ty {
         let is_record = items.iter().all(|item| matches!(item, Item::Field { .. }));
+        let junk = |item: &Item| matches!(item, Item::Field { name, .. } if self.program.names.text(*name).is_empty());
+        if items.iter().any(junk) {
+            return Ty::Error;
+        }
         if is_record {
             let fields = items
                 .iter()

@@ -192,6 +192,7 @@ impl Checker<'_> {
                 _ => {}
             }
         }
+        info.has_lost = self.has_lost(def);
         let Some(machine) = machine else {
             return self.remember_group(def, info);
         };
@@ -199,7 +200,8 @@ impl Checker<'_> {
         info.machine_has_volume = self.gives(def.module, machine, own::VOLUME);
         // Its members may be asked for while the machine's type is worked out.
         let members = info.members.clone();
-        let known = GroupInfo { members, has_generated: info.has_generated, ..GroupInfo::default() };
+        let (has_generated, has_lost) = (info.has_generated, info.has_lost);
+        let known = GroupInfo { members, has_generated, has_lost, ..GroupInfo::default() };
         self.remember_group(def, known);
         self.open_groups.push(def);
         let outer = std::mem::replace(&mut self.base, self.locals.len());
@@ -212,6 +214,25 @@ impl Checker<'_> {
             info.machine = Some(*of);
         }
         self.remember_group(def, info)
+    }
+
+    /// Whether a field of a group that means nothing stands for what the group lacks.
+    fn has_lost(&self, def: DefRef) -> bool {
+        let program = self.program;
+        let DefKind::Group { role, items } = &program.def(def).kind else { return false };
+        let schema = role.map(|role| program.schema(role));
+        let is_whole = items.iter().any(|item| match item {
+            Item::Field { name, .. } => program.names.text(*name) == "count",
+            _ => true,
+        });
+        items.iter().any(|item| match item {
+            Item::Field { name, value, .. } => {
+                let known = matches!(program.names.text(*name), "machine" | "count")
+                    || schema.is_some_and(|schema| schema.field(*name).is_some());
+                !known && (!is_whole || matches!(self.expr(def.module, *value), Expr::Error))
+            }
+            _ => false,
+        })
     }
 
     fn remember_group(&mut self, def: DefRef, info: GroupInfo) -> Rc<GroupInfo> {
@@ -268,6 +289,8 @@ impl Checker<'_> {
                     ("count", _) => self.check(module, *value, &Ty::Int, Place::Field(*name)),
                     (_, Some(schema)) => match schema.field(*name) {
                         Some(field) => self.check(module, *value, &field.ty, Place::Field(*name)),
+                        // What the parser could not read.
+                        None if matches!(self.expr(module, *value), Expr::Error) => {}
                         None => {
                             self.no_group_field(module, *name, *span, role, schema, info.machine);
                             self.infer(module, *value);
@@ -417,6 +440,7 @@ impl Checker<'_> {
                         }
                     }
                 }
+                _ if matches!(self.expr(module, *value), Expr::Error) => {}
                 text => {
                     let at = program.span(module, *span);
                     self.report.push(|suggester| {

@@ -192,7 +192,10 @@ impl Evaluator<'_> {
         let Data::Record(given) = &value.data else { return value };
         let given = given.clone();
         let schema = self.program.schema(def);
-        let mut fields = vec![Value::new(Data::Missing, value.origin); schema.fields.len()];
+        // A field that there is not was meant for one that is missing, and has been reported.
+        let unknown = given.iter().any(|(name, _)| schema.position(*name).is_none());
+        let missing = if unknown { Data::Error } else { Data::Missing };
+        let mut fields = vec![Value::new(missing, value.origin); schema.fields.len()];
         for (name, found) in given.iter() {
             let Some(position) = schema.position(*name) else { continue };
             fields[position] = match self.program.component(def) {

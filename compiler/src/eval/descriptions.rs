@@ -27,10 +27,14 @@ impl<'a> Evaluator<'a> {
         let program = self.program;
         let schema = program.schema(def);
         let is_component = program.component(def).is_some();
+        let mut unknown = None;
         for item in items {
             match item {
                 Item::Field { name, value, .. } => {
-                    let Some(position) = schema.position(*name) else { continue };
+                    let Some(position) = schema.position(*name) else {
+                        unknown = Some(*value);
+                        continue;
+                    };
                     let field = &schema.fields[position];
                     if field.live {
                         continue;
@@ -43,6 +47,13 @@ impl<'a> Evaluator<'a> {
                     self.set_fields(module, def, &conditional.items, fields)?;
                 }
                 _ => {}
+            }
+        }
+        if let Some(unknown) = unknown {
+            // A field that there is not was meant for one that is missing, and has been reported.
+            let wrong = Value::new(Data::Error, Origin::expr(module, unknown));
+            for field in fields.iter_mut().filter(|field| matches!(field.data, Data::Missing)) {
+                *field = wrong.clone();
             }
         }
         Ok(())

@@ -149,7 +149,11 @@ impl<'a> Evaluator<'a> {
         self.state(def).open = true;
         let mut population = Population::default();
         let outer = std::mem::replace(&mut self.base, self.stack.len());
-        let result = self.populate(def, self.group_items(def), &mut population);
+        let result = if self.has_lost(def) {
+            Err(Value::new(Data::Error, Self::def_origin(def)))
+        } else {
+            self.populate(def, self.group_items(def), &mut population)
+        };
         self.stack.truncate(self.base);
         self.base = outer;
         let result = match result {
@@ -339,9 +343,13 @@ impl<'a> Evaluator<'a> {
             return self.set_fields(module, kind, items, given);
         }
         let schema = self.program.schema(kind);
+        let mut unknown = false;
         for item in items {
             let Item::Field { name, value: expr, .. } = item else { continue };
-            let Some(position) = schema.position(*name) else { continue };
+            let Some(position) = schema.position(*name) else {
+                unknown = true;
+                continue;
+            };
             let field = &schema.fields[position];
             if field.live {
                 continue;
@@ -361,7 +369,18 @@ impl<'a> Evaluator<'a> {
                 }
             };
         }
+        if unknown {
+            // A field that there is not was meant for one that is missing, and has been reported.
+            for field in given.iter_mut().filter(|field| matches!(field.data, Data::Missing)) {
+                field.data = Data::Error;
+            }
+        }
         Ok(())
+    }
+
+    /// Whether what a group lacks was meant by something in it that was reported.
+    pub(super) fn has_lost(&self, def: DefRef) -> bool {
+        self.checked.group(self.program.written_def(def)).is_some_and(|info| info.has_lost)
     }
 
     /// A field of a group or of what is in it.

@@ -64,10 +64,7 @@ impl<'a> Evaluator<'a> {
         let program = self.program;
         let schema = program.schema(def);
         let missing = |(field, value): &(&crate::types::FieldTy, &Value)| {
-            !field.live
-                && !field.may_be_absent()
-                && matches!(value.data, Data::Missing)
-                && !self.checked.is_misspelt(def, field.name)
+            !field.live && !field.may_be_absent() && matches!(value.data, Data::Missing)
         };
         let missing: Vec<_> = schema.fields.iter().zip(fields).filter(missing).map(|(field, _)| field).collect();
         if missing.is_empty() {

@@ -19,7 +19,8 @@ impl<'a> Evaluator<'a> {
         let role = *role;
         let name = self.program.path_of(def);
         let machine = self.group_machine(def);
-        if self.group_field_expr(def, "machine").is_none() {
+        let lost = self.has_lost(def);
+        if self.group_field_expr(def, "machine").is_none() && !lost {
             let span = self.program.def_span(def);
             self.report.push(|_| {
                 Diagnostic::error(codes::MISSING_FIELD, span, format!("the group `{name}` lacks `machine`"))
@@ -43,6 +44,7 @@ impl<'a> Evaluator<'a> {
                         .with_help("keep the members, or the count")
                 });
             }
+            (None, false) if lost => {}
             (None, false) => self.group_error(
                 def,
                 format!("the group `{name}` has neither members nor a count"),

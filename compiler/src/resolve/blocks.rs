@@ -25,8 +25,18 @@ impl Resolver<'_> {
                 ast::Item::Require(require) => items.push(self.require(&require)),
             }
         }
+        if block.has_junk() {
+            // Nobody knows which field it was to be.
+            items.push(self.lost(Self::text_span(&block)));
+        }
         self.refuse_repeated_fields(&mut items);
         items
+    }
+
+    /// What could not be read and may have been any field.
+    fn lost(&mut self, span: TextSpan) -> Item {
+        let name = self.program.names.intern("");
+        Item::Field { name, span, value: self.wrong(span) }
     }
 
     fn refuse_repeated_fields(&mut self, items: &mut Vec<Item>) {
@@ -76,16 +86,15 @@ impl Resolver<'_> {
     }
 
     fn field(&mut self, field: &ast::Field) -> Option<Item> {
-        let value = field.value()?;
         match field.key()? {
             ast::FieldKey::Name(written) => {
                 let name = self.program.names.intern(written.text());
                 let span = Self::name_span(&written);
-                Some(Item::Field { name, span, value: self.expr(&value) })
+                Some(Item::Field { name, span, value: self.value_of(field.value(), field) })
             }
             ast::FieldKey::String(key) => {
                 let key = self.expr(&ast::Expr::String(key));
-                Some(Item::Entry { key, value: self.expr(&value) })
+                Some(Item::Entry { key, value: self.value_of(field.value(), field) })
             }
         }
     }
@@ -103,13 +112,16 @@ impl Resolver<'_> {
                 }
             }
         };
-        let items = self.block(member.block());
+        let mut items = self.block(member.block());
+        if member.block().is_none() {
+            items.push(self.lost(span));
+        }
         Some(Item::Member(Box::new(MemberDecl { id, span, items })))
     }
 
     pub(super) fn require(&mut self, require: &ast::Require) -> Item {
-        let condition = self.expr_or_error(require.condition(), Self::text_span(require));
-        let message = require.message().map(|message| self.expr(&message));
+        let condition = self.value_of(require.condition(), require);
+        let message = require.message().filter(|_| !self.broken.touches(require)).map(|message| self.expr(&message));
         Item::Require(Box::new(RequireDecl { condition, message }))
     }
 
@@ -118,14 +130,14 @@ impl Resolver<'_> {
     }
 
     pub(super) fn if_block(&mut self, conditional: &ast::If) -> Item {
-        let condition = self.expr_or_error(conditional.condition(), Self::text_span(conditional));
+        let condition = self.value_of(conditional.condition(), conditional);
         let items = self.block(conditional.block());
         Item::If(Box::new(IfItem { condition, items }))
     }
 
     fn for_item(&mut self, repeated: &ast::For, read: impl FnOnce(&mut Self) -> Vec<Item>) -> Item {
         let span = Self::text_span(repeated);
-        let iterated = self.expr_or_error(repeated.iterable(), span);
+        let iterated = self.value_of(repeated.iterable(), repeated);
         let slot = u32::try_from(self.scope.len()).unwrap_or(u32::MAX);
         let names: Vec<ast::Name> = repeated.names().collect();
         for name in names.iter().take(2) {
@@ -148,7 +160,7 @@ impl Resolver<'_> {
         let mut items = Vec::new();
         for element in elements {
             items.push(match element {
-                ast::Element::Expr(value) => Item::Element(self.expr(&value)),
+                ast::Element::Expr(value) => Item::Element(self.value_of(Some(value.clone()), &value)),
                 ast::Element::For(repeated) => self.for_item(&repeated, |resolver| {
                     resolver.elements(&mut repeated.element_block().into_iter().flat_map(|block| block.elements()))
                 }),

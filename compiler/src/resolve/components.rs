@@ -98,6 +98,7 @@ impl Resolver<'_> {
         };
         let mut inner = Resolver::new(self.program, self.report, self.source, module, self.is_std);
         inner.outer = Some(outer);
+        inner.broken = self.broken.clone();
         let built = inner.read(&declarations, built);
         let schema = RecordTy { fields: built.defs.iter().filter_map(|def| field_of(module, def)).collect() };
         for index in &built.outputs {

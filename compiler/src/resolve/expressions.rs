@@ -261,6 +261,9 @@ impl Resolver<'_> {
 
     fn undefined(&mut self, written: &ast::Name, name: Name) {
         let text = written.text();
+        if self.broken.may_declare(text) {
+            return;
+        }
         let span = self.span(Self::name_span(written));
         let names = &self.program.names;
         let of_values = self.is_of_values;

@@ -72,6 +72,11 @@ impl Block {
         children(self.syntax())
     }
 
+    /// Whether something stands directly inside that could not be read.
+    pub fn has_junk(&self) -> bool {
+        self.syntax().children().any(|child| child.kind() == SyntaxKind::ERROR)
+    }
+
     /// The fields alone, those directly inside.
     pub fn fields(&self) -> impl Iterator<Item = Field> + use<> {
         children(self.syntax())

@@ -164,7 +164,7 @@ impl TreeBuilder<'_> {
             Junk::Orphan => self.error_since(self.declaration) || self.text[..start].trim_end().is_empty(),
             // Braces that the error before them has unbalanced.
             Junk::Declaration => only_closes && self.error_since(self.declaration),
-            Junk::Item | Junk::LoneComma => false,
+            Junk::Item | Junk::LoneComma | Junk::SurplusMark => false,
         };
         if !follows_error {
             let source = self.text;
