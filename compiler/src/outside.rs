@@ -20,9 +20,22 @@ pub(crate) struct Problem {
     help: Option<String>,
 }
 
+/// How a message begins that is about a part of the value.
+const AT: &str = "at `";
+
 impl Problem {
     fn new(message: String) -> Self {
         Self { message, help: None }
+    }
+
+    /// The same of a value that this one is a part of: `step` leads to it.
+    fn inside(mut self, step: &str) -> Self {
+        self.message = match self.message.strip_prefix(AT) {
+            Some(further) if further.starts_with('[') => format!("{AT}{step}{further}"),
+            Some(further) => format!("{AT}{step}.{further}"),
+            None => format!("{AT}{step}` {}", self.message),
+        };
+        self
     }
 
     pub(crate) fn into_diagnostic(self, code: Code, span: Span, subject: &str) -> Diagnostic {
@@ -221,15 +234,17 @@ pub(crate) fn from_graph(program: &Program, value: &GraphValue, ty: &Ty, origin:
         }
         (Ty::List(element), GraphValue::List(items)) => {
             let mut all = Vec::with_capacity(items.len());
-            for item in items {
-                all.push(from_graph(program, item, element, origin)?);
+            for (index, item) in items.iter().enumerate() {
+                let item = from_graph(program, item, element, origin);
+                all.push(item.map_err(|problem| problem.inside(&format!("[{index}]")))?);
             }
             made(Data::List(Rc::new(all)))
         }
         (Ty::Map(of), GraphValue::Map(entries)) => {
             let mut all = ValueMap::default();
             for (key, entry) in entries {
-                all.insert(key.as_str().into(), from_graph(program, entry, of, origin)?);
+                let entry = from_graph(program, entry, of, origin).map_err(|problem| problem.inside(key))?;
+                all.insert(key.as_str().into(), entry);
             }
             made(Data::Map(Rc::new(all)))
         }
@@ -244,7 +259,8 @@ pub(crate) fn from_graph(program: &Program, value: &GraphValue, ty: &Ty, origin:
                         help: Some(format!("it has {}", crate::report::listed(names.iter().copied(), "and"))),
                     });
                 };
-                all.push((field.name, from_graph(program, entry, &field.ty, origin)?));
+                let entry = from_graph(program, entry, &field.ty, origin).map_err(|problem| problem.inside(key))?;
+                all.push((field.name, entry));
             }
             made(Data::Record(Rc::new(all)))
         }
