@@ -23,16 +23,16 @@ const SECRET: &str = "hunter2";
 /// The parameters that a file has no value for.
 fn given(text: &str) -> Vec<&'static str> {
     let values = [
-        ("\nparam ssh_key: string\n", "ssh_key=ops"),
-        ("\nparam admins: cidr\n", "admins=10.0.0.0/8"),
-        ("\nparam registry_token: secret<string>\n", "registry_token=hunter2"),
+        ("\nparam ssh_key: string\n", ["--set", "ssh_key=ops"]),
+        ("\nparam admins: cidr\n", ["--set", "admins=10.0.0.0/8"]),
+        ("\nparam registry_token: secret<string>\n", ["--secret", "registry_token=env:REGISTRY_TOKEN"]),
     ];
-    let needed = values.into_iter().filter(|(param, _)| text.contains(param));
-    needed.flat_map(|(_, assignment)| ["--set", assignment]).collect()
+    values.into_iter().filter(|(param, _)| text.contains(param)).flat_map(|(_, flag)| flag).collect()
 }
 
 fn kitc(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_kitc")).args(arguments).current_dir(root()).output().expect("kitc runs")
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kitc"));
+    command.args(arguments).current_dir(root()).env("REGISTRY_TOKEN", SECRET).output().expect("kitc runs")
 }
 
 fn succeeds(arguments: &[&str]) -> Vec<u8> {
