@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use kit_compiler::Step;
-use kit_lang::{Diagnostic, SourceId};
+use kit_lang::{Diagnostic, Severity, SourceId};
 
+use crate::beside::Joined;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::findings::Findings;
 use crate::formats::Reporting;
 use crate::given::Given;
-use crate::{codes, files, fix, shell_check};
+use crate::{beside, codes, files, fix, shell_check};
 
 /// Find all the errors of a file, without a network
 #[derive(Debug, Args)]
@@ -66,14 +67,30 @@ impl Check {
 
     fn one(&self, path: &Path) -> Findings {
         let mut findings = Findings::default();
-        if let Some(root) = files::load_program(path, &mut findings) {
+        if let Some(file) = beside::tested(path) {
+            self.tests(&file, path, &mut findings);
+        } else if let Some(root) = files::load_program(path, &mut findings) {
             self.judge(root, &mut findings);
         }
         findings
     }
 
+    /// A file of tests, with the file that it tests. The warnings of that one are its own.
+    fn tests(&self, file: &Path, tests: &Path, findings: &mut Findings) {
+        let Some(joined) = Joined::load(file, tests, findings) else { return };
+        let found = kit_compiler::check(&mut findings.sources, joined.root);
+        let theirs = |found: &Diagnostic| found.severity == Severity::Error || joined.is_of_tests(found.span);
+        let mut found_here: Vec<Diagnostic> = found.diagnostics.into_iter().filter(theirs).collect();
+        joined.told(&mut found_here);
+        findings.diagnostics.extend(found_here);
+        findings.omitted += found.omitted;
+    }
+
     /// Mends what can be mended without a doubt; the findings are those that are left.
     fn fixed(&self, path: &Path, console: &mut Console) -> Result<Findings, Failure> {
+        if beside::tested(path).is_some() {
+            return Ok(self.one(path));
+        }
         let mut findings = Findings::default();
         let (root, unreadable) = files::load(path, &mut findings.sources);
         let text = match findings.sources.get(root) {

@@ -31,6 +31,12 @@ codes! {
     SECRET_UNREADABLE = "KIT0015", "a secret that cannot be read";
 
     NO_FILE_TO_FIX = "KIT0020", "standard input cannot be mended in place";
+    NOTHING_BESIDE = "KIT0021", "a file of tests without the file that it tests";
+    NOT_A_TEST = "KIT0022", "something else than a test in a file of tests";
+    TOO_MANY_FILES = "KIT0023", "a directory that cannot be looked through";
+    NO_TEMPLATE = "KIT0024", "nothing that a file could begin from";
+    FILE_EXISTS = "KIT0025", "a file that is there already";
+    BAD_LINES = "KIT0026", "lines that a file does not have";
 
     SCRIPT_SYNTAX = "KIT0040", "a script that its shell cannot read";
     NO_SHELL = "KIT0041", "a script whose shell is not here";

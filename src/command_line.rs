@@ -40,6 +40,9 @@ pub(crate) struct CommandLine {
 /// One verb each; its arguments and its work are in the file of its name.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Begin a file: a cluster that checks, to be changed
+    Init(Deferred<crate::init::Init>),
+
     /// Find all the errors of a file, without a network
     Check(Deferred<crate::check::Check>),
 
@@ -60,6 +63,9 @@ pub(crate) enum Command {
 
     /// Look into the metadata of a file, set values of a cluster, write a snapshot
     Metadata(Deferred<crate::metadata::Metadata>),
+
+    /// Write a page about files, from the `##` comments in them
+    Doc(Deferred<crate::doc::Doc>),
 
     /// Draw the graph of a file
     Graph(Deferred<crate::graph::Draw>),
@@ -112,7 +118,10 @@ pub(crate) enum Command {
 
 /// The verbs as the help shows them. A test holds that none is missing.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Write a file", &["check", "fmt", "test", "lock", "import", "compile", "graph", "metadata", "explain"]),
+    (
+        "Write a file",
+        &["init", "check", "fmt", "test", "lock", "import", "compile", "graph", "metadata", "doc", "explain"],
+    ),
     ("Run a cluster", &["plan", "apply", "commit", "rollback", "pause", "resume", "recover", "destroy"]),
     ("Look at a cluster", &["status", "history", "events"]),
     ("Try it without a cloud", &["simulate", "sim"]),

@@ -47,6 +47,25 @@ impl Input {
         Ok((graph, asker.into_asked()))
     }
 
+    /// A JSON Schema of the parameters of the file. What is wrong with it is shown.
+    fn schema(&self, console: &mut Console) -> Result<Vec<u8>, Failure> {
+        let mut findings = Findings::default();
+        if let Some(root) = files::load_program(&self.file, &mut findings)
+            && !findings.has_errors()
+        {
+            match kit_compiler::parameter_schema(&mut findings.sources, root) {
+                // Data without keys that are no text: it cannot fail to be written.
+                Ok(schema) => return Ok(format!("{schema:#}\n").into_bytes()),
+                Err(found) => {
+                    findings.diagnostics.extend(found.diagnostics);
+                    findings.omitted += found.omitted;
+                }
+            }
+        }
+        formats::show(&findings, console);
+        Err(Failure::Reported)
+    }
+
     /// The graph of a cluster that is to be run or looked at here. A provider that this kitc does not serve is refused
     /// before anything is asked for: neither parameters nor answers would help. What the cluster's committed revision was
     /// made with stays what it is, unless it is to be asked anew.
@@ -190,6 +209,7 @@ pub(crate) struct Declared {
   kitc compile cluster.kit --set size=5
   kitc compile cluster.kit --params production.toml -o graph.json
   kitc compile cluster.kit --metadata snapshot.json --pretty
+  kitc compile cluster.kit --schema > parameters.schema.json
 
 The same input gives the same bytes. A parameter given by --secret or --set beats the variable KIT_PARAM_NAME,
 which beats a file of parameters, a later one an earlier one, and all of them the default.")]
@@ -204,17 +224,25 @@ pub(crate) struct Compile {
     /// Indent the JSON for a person; the content is the same
     #[arg(long)]
     pretty: bool,
+
+    /// Print a JSON Schema of the file's parameters instead; it needs none of them
+    #[arg(long, conflicts_with = "pretty")]
+    schema: bool,
 }
 
 impl Compile {
     /// Compiles, and writes the graph.
     pub(crate) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
-        let graph = self.input.graph(console)?;
-        let bytes = if self.pretty { graph.to_pretty_string().into_bytes() } else { graph.to_canonical_bytes() };
+        let bytes = if self.schema { self.input.schema(console)? } else { self.graph(console)? };
         match &self.output {
             Some(path) => files::write_atomically(path, &bytes)?,
             None => console.out().write_all(&bytes)?,
         }
         Ok(Exit::Fine)
+    }
+
+    fn graph(&self, console: &mut Console) -> Result<Vec<u8>, Failure> {
+        let graph = self.input.graph(console)?;
+        Ok(if self.pretty { graph.to_pretty_string().into_bytes() } else { graph.to_canonical_bytes() })
     }
 }

@@ -119,6 +119,24 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Failure>
     result.map_err(|error| Failure::new(codes::NOT_WRITTEN, format!("`{}` cannot be written: {error}", shown(path))))
 }
 
+/// Writes a file that is not there yet, whole or not at all.
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let write = || -> io::Result<()> {
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs::metadata(directory)?;
+        let mut file = tempfile::Builder::new().prefix(".kitc-").suffix(".tmp").tempfile_in(directory)?;
+        file.write_all(bytes)?;
+        file.as_file().set_permissions(new_file_permissions()?)?;
+        file.as_file().sync_all()?;
+        file.persist_noclobber(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write().map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => crate::init::exists(path),
+        _ => Failure::new(codes::NOT_WRITTEN, format!("`{}` cannot be written: {error}", shown(path))),
+    })
+}
+
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // What is no regular file (a terminal, a pipe, /dev/stdout) cannot be replaced: it is written to.
     let old = fs::metadata(path).ok();

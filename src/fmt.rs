@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::findings::Findings;
 use crate::printable::printable;
-use crate::{files, formats};
+use crate::{codes, files, formats};
 
 /// Lines around a difference.
 const CONTEXT_LINES: usize = 2;
@@ -22,6 +22,7 @@ const CONTEXT_LINES: usize = 2;
   kitc fmt cluster.kit                 rewrite the file in place
   kitc fmt --check *.kit               exit with 1 and show what would change
   kitc fmt - < cluster.kit             read standard input, write standard output
+  kitc fmt --lines 3:10 cluster.kit    lay out these lines only, as an editor does with a selection
 
 A file with syntax errors is left as it is.")]
 pub(crate) struct Fmt {
@@ -32,11 +33,23 @@ pub(crate) struct Fmt {
     /// Change nothing; show what would change, and exit with 1 if anything would
     #[arg(long)]
     check: bool,
+
+    /// Lay out these lines of one file only: the first and the last, from 1
+    #[arg(long, value_name = "FIRST:LAST", value_parser = lines)]
+    lines: Option<(usize, usize)>,
+}
+
+fn lines(text: &str) -> Result<(usize, usize), String> {
+    let parsed = text.split_once(':').and_then(|(first, last)| Some((first.parse().ok()?, last.parse().ok()?)));
+    parsed.filter(|(first, last)| (1..=*last).contains(first)).ok_or_else(|| "it is written 3:10".to_owned())
 }
 
 impl Fmt {
     /// Lays out each file; one that cannot be does not keep the others from it.
     pub(crate) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
+        if self.lines.is_some() && self.files.len() > 1 {
+            return Err(Failure::wrong_usage(codes::BAD_LINES, "--lines are those of one file, and here are several"));
+        }
         let mut exit = Exit::Fine;
         for path in &self.files {
             if self.one(path, console)? != Exit::Fine {
@@ -57,7 +70,10 @@ impl Fmt {
             }
         };
         let formatted = match kit_lang::format(&source.text) {
-            Ok(formatted) => formatted,
+            Ok(formatted) => match self.lines {
+                Some(lines) => within(lines, &source.text, &formatted)?,
+                None => formatted,
+            },
             Err(found) => {
                 findings.diagnostics.extend(found);
                 return Ok(formats::show(&findings, console));
@@ -81,6 +97,25 @@ impl Fmt {
         }
         Ok(Exit::Fine)
     }
+}
+
+/// The text, laid out where it differs within some lines. What differs begins and ends with whole lines, and holds the same words.
+fn within((first, last): (usize, usize), before: &str, after: &str) -> Result<String, Failure> {
+    let count = before.lines().count();
+    if first > count.max(1) {
+        let what = format!("the file has no line {first}: it has {}", formats::counted(count, "line"));
+        return Err(Failure::new(codes::BAD_LINES, what));
+    }
+    let old: Vec<&str> = before.split_inclusive('\n').collect();
+    let new: Vec<&str> = after.split_inclusive('\n').collect();
+    let mut text = String::with_capacity(after.len());
+    for operation in TextDiff::from_slices(&old, &new).ops() {
+        let (was, is) = (operation.old_range(), operation.new_range());
+        // An insertion lies before the line at which it stands.
+        let touched = was.start < last && was.end.max(was.start + 1) >= first;
+        text.extend(if touched { &new[is] } else { &old[was] }.iter().copied());
+    }
+    Ok(text)
 }
 
 fn write_difference(name: &str, before: &str, after: &str, console: &mut Console) -> Result<(), Failure> {

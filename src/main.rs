@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 mod apply;
 mod ask;
+mod beside;
 mod check;
 mod cluster;
 mod codes;
@@ -14,6 +15,7 @@ mod completions;
 mod console;
 mod deferred;
 mod destroy;
+mod doc;
 mod event_text;
 mod events;
 mod exit;
@@ -29,6 +31,7 @@ mod given;
 mod graph;
 mod history;
 mod import;
+mod init;
 mod interrupt;
 mod json_diagnostics;
 mod junit;
@@ -51,6 +54,7 @@ mod sim;
 mod simulate;
 mod status;
 mod test;
+mod test_files;
 mod timeline;
 mod watch_end;
 
@@ -81,12 +85,14 @@ fn main() -> ExitCode {
 
 fn run(arguments: CommandLine, console: &mut Console) -> Result<Exit, Failure> {
     match arguments.command {
+        Command::Init(verb) => verb.0.run(console),
         Command::Check(verb) => verb.0.run(console),
         Command::Fmt(verb) => verb.0.run(console),
         Command::Lock(verb) => verb.0.run(console),
         Command::Metadata(verb) => verb.0.run(console),
         Command::Import(verb) => verb.0.run(console),
         Command::Compile(verb) => verb.0.run(console),
+        Command::Doc(verb) => verb.0.run(console),
         Command::Graph(verb) => verb.0.run(console),
         Command::Plan(verb) => verb.0.run(console),
         Command::Apply(verb) => verb.0.run(console),

@@ -1,25 +1,31 @@
 //! `kitc test`: runs the tests that stand in files, without a network.
 
+use std::cell::Cell;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Args;
-use kit_compiler::{Inputs, TestOutcome};
+use kit_compiler::{Inputs, Sources, TestOutcome};
+use kit_lang::Span;
 
+use crate::beside::Joined;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::findings::Findings;
 use crate::junit::{self, Case, Suite};
 use crate::printable::printable;
-use crate::{codes, files, formats, lookups, render};
+use crate::test_files::Unit;
+use crate::{codes, files, formats, lookups, render, test_files};
 
 /// Run the tests that stand in files
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  kitc test cluster.kit
-  kitc test clusters/*.kit --filter workers
-  kitc test cluster.kit --metadata snapshot.json
+  kitc test                            all files with tests, here and below
+  kitc test cluster.kit                its tests, and those in cluster.test.kit beside it
+  kitc test clusters --filter workers
+  kitc test cluster.kit --metadata snapshot.json --junit report.xml
 
 A test gives parameters, and requires what must hold of the cluster with them:
   test \"five machines\" with { size = 5 } {
@@ -28,8 +34,8 @@ A test gives parameters, and requires what must hold of the cluster with them:
 It has nothing but its own parameters and the file's defaults: neither flags nor variables of the environment.
 A test with fails_with = \"…\" passes if there is an error of that code, or with that text, and no other.")]
 pub(crate) struct Test {
-    /// Files with tests; - is standard input
-    #[arg(required = true, value_name = "FILE")]
+    /// Files with tests, or directories; - is standard input
+    #[arg(value_name = "FILE", default_value = ".", hide_default_value = true)]
     files: Vec<PathBuf>,
 
     /// Answer all lookups from a snapshot; without one, only the simulated cloud is asked
@@ -57,11 +63,12 @@ struct Tally {
 }
 
 impl Test {
-    /// Runs the tests of each file for itself.
+    /// Runs the tests of each file for itself, as many at once as there are processors.
     pub(crate) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
+        let units = test_files::units(&self.files)?;
         let mut tally = Tally::default();
-        for path in &self.files {
-            self.one(path, &mut tally, console)?;
+        for ran in self.all(&units) {
+            tell(ran, &mut tally, console)?;
         }
         if let Some(path) = &self.junit {
             files::write_atomically(path, junit::document(&tally.suites).as_bytes())?;
@@ -78,9 +85,57 @@ impl Test {
         Ok(if tally.failed + tally.wrong_files > 0 { Exit::Problem } else { Exit::Fine })
     }
 
-    fn one(&self, path: &Path, tally: &mut Tally, console: &mut Console) -> Result<(), Failure> {
+    /// What all files came to, in their order, whichever was ready first. The tests of one file are shared out where there
+    /// are more processors than files: each then reads the file for itself.
+    fn all(&self, units: &[Unit]) -> Vec<Ran> {
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let shares = processors.div_ceil(units.len().max(1));
+        let jobs: Vec<(&Unit, usize)> =
+            units.iter().flat_map(|unit| (0..shares).map(move |share| (unit, share))).collect();
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut done = Vec::new();
+            loop {
+                let job = next.fetch_add(1, Ordering::Relaxed);
+                let Some((unit, share)) = jobs.get(job) else { return done };
+                done.push((job, self.one(unit, *share, shares)));
+            }
+        };
+        // Standard input can be read once, and one job needs no help.
+        let alone = jobs.len() == 1 || units.iter().any(|unit| unit.file == Path::new(files::STANDARD_INPUT));
+        let mut done = if alone {
+            units.iter().enumerate().map(|(job, unit)| (job * shares, self.one(unit, 0, 1))).collect()
+        } else {
+            std::thread::scope(|scope| {
+                let workers: Vec<_> = (0..processors.min(jobs.len())).map(|_| scope.spawn(work)).collect();
+                let joined = workers
+                    .into_iter()
+                    .map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+                joined.flatten().collect::<Vec<(usize, Ran)>>()
+            })
+        };
+        done.sort_by_key(|(job, _)| *job);
+        let mut all: Vec<Ran> = Vec::with_capacity(units.len());
+        for (job, ran) in done {
+            match all.last_mut() {
+                // What is wrong with the file was found by each share of it.
+                Some(first) if job % shares != 0 => first.outcomes.extend(ran.outcomes),
+                _ => all.push(ran),
+            }
+        }
+        for ran in &mut all {
+            ran.outcomes.sort_by_key(|(_, outcome, _)| (outcome.span.source, outcome.span.start));
+        }
+        all
+    }
+
+    /// Runs a share of the tests of a file: each `shares`th, beginning with number `share`.
+    fn one(&self, unit: &Unit, share: usize, shares: usize) -> Ran {
         let mut findings = Findings::default();
-        let root = files::load_program(path, &mut findings);
+        let joined = match &unit.tests {
+            Some(tests) => Joined::load(&unit.file, tests, &mut findings).map(|joined| (joined.root, Some(joined))),
+            None => files::load_program(&unit.file, &mut findings).map(|root| (root, None)),
+        };
         let mut inputs = Inputs::new();
         if let Some(snapshot) = &self.metadata {
             let (source, unreadable) = files::load(snapshot, &mut findings.sources);
@@ -90,30 +145,43 @@ impl Test {
             };
             findings.diagnostics.extend(wrong);
         }
-        let mut outcomes = Vec::new();
-        if let Some(root) = root
-            && !findings.has_errors()
-        {
-            let wanted = |name: &str| self.filter.as_ref().is_none_or(|text| name.contains(text.as_str()));
-            let run = kit_compiler::run_tests(&mut findings.sources, root, &inputs, wanted, lookups::answer);
-            findings.diagnostics.extend(run.findings.diagnostics);
-            findings.omitted += run.findings.omitted;
-            tally.declared += run.declared;
-            outcomes = run.outcomes;
+        let mut ran = Ran { unit: unit.clone(), findings, declared: 0, outcomes: Vec::new() };
+        let Some((root, joined)) = joined.filter(|_| !ran.findings.has_errors()) else { return ran };
+        let is_run = |span: Span| unit.own || joined.as_ref().is_some_and(|joined| joined.is_of_tests(span));
+        let ours = Cell::new(0_usize);
+        let wanted = |name: &str, span: Span| {
+            if !is_run(span) || self.filter.as_ref().is_some_and(|text| !name.contains(text.as_str())) {
+                return false;
+            }
+            ours.set(ours.get() + 1);
+            (ours.get() - 1) % shares == share
+        };
+        let mut run = kit_compiler::run_tests(&mut ran.findings.sources, root, &inputs, wanted, lookups::answer);
+        if let Some(joined) = &joined {
+            joined.told(&mut run.findings.diagnostics);
         }
-        tally.wrong_files += usize::from(findings.has_errors());
-        let mut suite = Suite { file: files::shown(path), error: None, cases: Vec::new() };
-        if !findings.diagnostics.is_empty() {
-            show(&findings, console);
+        ran.findings.diagnostics.extend(run.findings.diagnostics);
+        ran.findings.omitted += run.findings.omitted;
+        ran.declared = run.declared;
+        for mut outcome in run.outcomes {
+            let is_beside = joined.as_ref().is_some_and(|joined| joined.is_of_tests(outcome.span));
+            let path = unit.tests.as_ref().filter(|_| is_beside).unwrap_or(&unit.file).clone();
+            let mut findings = Findings { sources: Sources::new(), ..Findings::default() };
+            if let Some(joined) = &joined {
+                joined.told(&mut outcome.findings.diagnostics);
+            }
+            findings.diagnostics = std::mem::take(&mut outcome.findings.diagnostics);
+            findings.omitted = outcome.findings.omitted;
+            let passed = !findings.has_errors();
+            let drawing = (!findings.diagnostics.is_empty()).then(|| {
+                findings.sources = std::mem::take(&mut ran.findings.sources);
+                let drawing = (drawn(&findings, false), drawn(&findings, true));
+                ran.findings.sources = findings.sources;
+                drawing
+            });
+            ran.outcomes.push((path, outcome, Told { passed, drawing }));
         }
-        if findings.has_errors() {
-            suite.error = Some(drawn(&findings));
-        }
-        for outcome in outcomes {
-            suite.cases.push(tell(path, outcome, &mut findings, tally, console)?);
-        }
-        tally.suites.push(suite);
-        Ok(())
+        ran
     }
 
     fn nothing_to_run(&self, tally: &Tally) -> Failure {
@@ -133,37 +201,65 @@ impl Test {
     }
 }
 
-/// A test's line, and under it why it failed.
-fn tell(
-    path: &Path,
-    outcome: TestOutcome,
-    findings: &mut Findings,
-    tally: &mut Tally,
-    console: &mut Console,
-) -> Result<Case, Failure> {
-    let passed = outcome.passed();
-    *(if passed { &mut tally.passed } else { &mut tally.failed }) += 1;
-    let verdict = if passed { "ok     " } else { "FAILED " };
-    let name = printable(&outcome.name).replace(['\n', '\t'], " ");
-    writeln!(console.out(), "{verdict}{}: {name}", files::shown(path))?;
-    findings.diagnostics = outcome.findings.diagnostics;
-    findings.omitted = outcome.findings.omitted;
-    if !findings.diagnostics.is_empty() {
-        show(findings, console);
+/// A file that was run.
+struct Ran {
+    unit: Unit,
+    /// What is wrong with it whatever a test gives it.
+    findings: Findings,
+    declared: usize,
+    /// The file that each test stands in, what it came to, and what is shown of that.
+    outcomes: Vec<(PathBuf, TestOutcome, Told)>,
+}
+
+/// What is shown of a test.
+struct Told {
+    passed: bool,
+    /// What it found, drawn without colours and with them.
+    drawing: Option<(String, String)>,
+}
+
+/// What a file came to: what is wrong with it, and a line for each test, and under it why it failed.
+fn tell(ran: Ran, tally: &mut Tally, console: &mut Console) -> Result<(), Failure> {
+    tally.declared += ran.declared;
+    tally.wrong_files += usize::from(ran.findings.has_errors());
+    let suite = |path: &Path| Suite { file: files::shown(path), error: None, cases: Vec::new() };
+    let mut suites =
+        vec![suite(if ran.unit.own { &ran.unit.file } else { ran.unit.tests.as_ref().unwrap_or(&ran.unit.file) })];
+    if !ran.findings.diagnostics.is_empty() {
+        formats::show(&ran.findings, console);
+        // A reader of standard error who went away changes nothing in the outcome.
+        let _ = writeln!(console.err());
     }
-    Ok(Case { name, failure: (!passed).then(|| drawn(findings)) })
+    if ran.findings.has_errors() {
+        suites[0].error = Some(drawn(&ran.findings, false));
+    }
+    for (path, outcome, told) in ran.outcomes {
+        *(if told.passed { &mut tally.passed } else { &mut tally.failed }) += 1;
+        let verdict = if told.passed { "ok     " } else { "FAILED " };
+        let name = printable(&outcome.name).replace(['\n', '\t'], " ");
+        let file = files::shown(&path);
+        writeln!(console.out(), "{verdict}{file}: {name}")?;
+        if let Some((plain, colored)) = &told.drawing {
+            let drawing = if console.color_err() { colored } else { plain };
+            let _ = writeln!(console.err(), "{drawing}");
+        }
+        if suites.last().is_none_or(|last| last.file != file) {
+            suites.push(suite(&path));
+        }
+        let failure = told.drawing.filter(|_| !told.passed).map(|(plain, _)| plain);
+        if let Some(last) = suites.last_mut() {
+            last.cases.push(Case { name, failure });
+        }
+    }
+    suites.retain(|suite| suite.error.is_some() || !suite.cases.is_empty());
+    tally.suites.extend(suites);
+    Ok(())
 }
 
-fn show(findings: &Findings, console: &mut Console) {
-    formats::show(findings, console);
-    // A reader of standard error who went away changes nothing in the outcome.
-    let _ = writeln!(console.err());
-}
-
-/// Findings as they are drawn for a person, without colours.
-fn drawn(findings: &Findings) -> String {
+/// Findings as they are drawn for a person.
+fn drawn(findings: &Findings, color: bool) -> String {
     let mut bytes = Vec::new();
     // Writing to memory does not fail.
-    let _ = render::render(findings, false, &mut bytes);
+    let _ = render::render(findings, color, &mut bytes);
     String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -18,6 +18,7 @@ mod outside;
 mod params_files;
 mod report;
 mod resolve;
+mod schema;
 mod snapshot;
 mod sources;
 mod tests_of_clusters;
@@ -30,6 +31,7 @@ pub use compile::{Compiled, Findings, Lookup, Step, check, check_with, compile, 
 pub use inputs::{Answer, GivenBy, Inputs, MAX_LOOKUP_ROUNDS, ParamInput, ParamValue};
 pub use metadata::{Evaluation, MetadataKind, MetadataNode, MetadataParam, evaluate, metadata};
 pub use modules::MAX_MODULES;
+pub use schema::parameter_schema;
 pub use snapshot::Snapshot;
 pub use sources::Sources;
 pub use tests_of_clusters::{TestOutcome, TestRun, run_tests};

@@ -39,7 +39,7 @@ impl TestOutcome {
     }
 }
 
-/// Runs those tests of a file that are `wanted` by their names.
+/// Runs those tests of a file that are `wanted` by their names and places.
 ///
 /// A test gets the parameters that stand in its `with`, and the defaults of the others. Its lookups are answered by what
 /// `inputs` has of them, and then by `answer`, which gives values by their keys, or says why there are none.
@@ -47,7 +47,7 @@ pub fn run_tests<A: Into<Answer>>(
     sources: &mut Sources,
     root: SourceId,
     inputs: &Inputs,
-    wanted: impl Fn(&str) -> bool,
+    wanted: impl Fn(&str, Span) -> bool,
     mut answer: impl FnMut(&[Lookup]) -> Result<Vec<(String, A)>, Vec<Diagnostic>>,
 ) -> TestRun {
     let mut report = Report::default();
@@ -58,7 +58,7 @@ pub fn run_tests<A: Into<Answer>>(
     if run.findings.has_errors() {
         return run;
     }
-    for test in tests.iter().filter(|test| wanted(&test.name)) {
+    for test in tests.iter().filter(|test| wanted(&test.name, program.span(0, test.name_span))) {
         let mut inputs = inputs.clone();
         let mut found = Findings::default();
         // One more than the rounds, since the last of them ends in a graph or in an error.

@@ -73,7 +73,7 @@ fn run_the_tests(text: &str) -> TestRun {
     let mut sources = Sources::new();
     let root = sources.add("any.kit", text);
     let answer = |asked: &[Lookup]| Ok(asked.iter().map(|lookup| (lookup.key.clone(), Value::Int(1))).collect());
-    let run = run_tests(&mut sources, root, &Inputs::new(), |_| true, answer);
+    let run = run_tests(&mut sources, root, &Inputs::new(), |_, _| true, answer);
     assert!(run.findings.has_errors() || run.outcomes.len() == run.declared);
     run
 }

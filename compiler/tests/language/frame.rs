@@ -155,7 +155,7 @@ fn run_all_tests(mut sources: Sources, root: SourceId, inputs: &Inputs, how: &Ho
         &mut sources,
         root,
         inputs,
-        |_| true,
+        |_, _| true,
         |lookups| {
             assert!(how.lookups, "a test asks for {lookups:?}");
             Ok(lookups.iter().map(|lookup| (lookup.key.clone(), Value::String("answer".to_owned()))).collect())

@@ -1,0 +1,95 @@
+//! Which files `kitc test` runs: those that are named, and those with tests in directories that are named.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::failure::Failure;
+use crate::{beside, codes, files};
+
+/// Files that are looked at below the directories that are named. A repository has some hundred; one with more is not where the tests are.
+const MAX_FILES: usize = 10_000;
+
+/// How deep directories are looked into.
+const MAX_DEPTH: usize = 16;
+
+/// A file and the tests of it that are run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Unit {
+    /// The file that is tested.
+    pub(crate) file: PathBuf,
+    /// The file of tests beside it.
+    pub(crate) tests: Option<PathBuf>,
+    /// The tests that stand in the file itself are run too.
+    pub(crate) own: bool,
+}
+
+/// The files of the paths, each once, in the order of the paths and in a directory of the names.
+pub(crate) fn units(paths: &[PathBuf]) -> Result<Vec<Unit>, Failure> {
+    let mut units: Vec<Unit> = Vec::new();
+    for path in paths {
+        let found = if path != Path::new(files::STANDARD_INPUT) && path.is_dir() {
+            let mut found = BTreeSet::new();
+            let mut left = MAX_FILES;
+            below(path, 0, &mut left, &mut found).map_err(|what| {
+                Failure::new(codes::TOO_MANY_FILES, what).with_help("name the directories or the files with the tests")
+            })?;
+            found.into_iter().collect()
+        } else {
+            vec![named(path)]
+        };
+        for unit in found {
+            if !units.contains(&unit) {
+                units.push(unit);
+            }
+        }
+    }
+    Ok(units)
+}
+
+/// A file that is named: with its own tests, and those beside it; or those beside it alone.
+fn named(path: &Path) -> Unit {
+    if let Some(file) = beside::tested(path) {
+        return Unit { file, tests: Some(path.to_owned()), own: false };
+    }
+    let tests = beside::tests_of(path).filter(|tests| tests.is_file());
+    Unit { file: path.to_owned(), tests, own: true }
+}
+
+/// The files with tests below a directory.
+fn below(directory: &Path, depth: usize, left: &mut usize, found: &mut BTreeSet<Unit>) -> Result<(), String> {
+    let entries = fs::read_dir(directory)
+        .map_err(|error| format!("the directory `{}` cannot be read: {error}", files::shown(directory)))?;
+    for entry in entries.flatten() {
+        *left = left.checked_sub(1).ok_or_else(|| format!("there are more than {MAX_FILES} files to look through"))?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        // Copies of others' modules are tested by others.
+        if name.starts_with('.') || name == kit_loader::COPIES_NAME {
+            continue;
+        }
+        let path = if directory == Path::new(".") { PathBuf::from(&*name) } else { entry.path() };
+        // Links are not followed: they may lead in a circle.
+        let Ok(kind) = entry.file_type() else { continue };
+        if kind.is_dir() {
+            if depth < MAX_DEPTH {
+                below(&path, depth + 1, left, found)?;
+            }
+        } else if kind.is_file() && name.ends_with(".kit") {
+            found.extend(with_tests(&path));
+        }
+    }
+    Ok(())
+}
+
+/// What is tested of a file that was found, if it has tests.
+fn with_tests(path: &Path) -> Option<Unit> {
+    if let Some(file) = beside::tested(path) {
+        // Those of a file that is there are found with it.
+        return (!file.is_file()).then(|| Unit { file, tests: Some(path.to_owned()), own: false });
+    }
+    let unit = named(path);
+    let text = fs::read_to_string(path).ok()?;
+    let has_own = text.lines().any(|line| line.starts_with("test ") || line.starts_with("test\t"));
+    (has_own || unit.tests.is_some()).then_some(unit)
+}
