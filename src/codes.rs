@@ -77,6 +77,29 @@ mod tests {
         assert!(codes.len() > 100, "only {} codes: a table is missing", codes.len());
     }
 
+    /// The codes that were ever given, and whether they are no longer.
+    fn registered() -> Vec<(&'static str, bool)> {
+        let lines = include_str!("codes/registry.txt").lines().filter(|line| !line.starts_with('#'));
+        lines
+            .map(|line| (line.get(..7).unwrap_or(line), line.get(7..).is_some_and(|rest| rest == " retired")))
+            .collect()
+    }
+
+    #[test]
+    fn no_code_is_dropped_in_silence_or_given_again() {
+        let registered = registered();
+        assert!(registered.windows(2).all(|pair| pair[0].0 < pair[1].0), "the registry is not in order");
+        assert!(registered.len() > 120, "only {} codes are registered", registered.len());
+        for (code, retired) in registered {
+            let given = all().any(|info| info.code == code);
+            assert!(
+                given != retired,
+                "{code} is {}",
+                if retired { "retired, and given again" } else { "gone: mark it as retired" }
+            );
+        }
+    }
+
     #[test]
     fn each_page_begins_with_its_code_and_says_something() {
         for info in all() {
