@@ -73,7 +73,14 @@ impl Given {
             let (source, unreadable) = files::load(path, sources);
             match unreadable {
                 Some(unreadable) => found.push(unreadable),
-                None => found.extend(parameters(&mut inputs, sources, path, source)),
+                None => {
+                    let wrong = parameters(&mut inputs, sources, path, source);
+                    if !wrong.is_empty() {
+                        // What cannot be read may hold secrets, so none of it is drawn.
+                        sources.hide_all(source);
+                        found.extend(wrong);
+                    }
+                }
             }
         }
         for (variable, value) in variables() {

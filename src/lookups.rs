@@ -214,8 +214,10 @@ fn how_to_have(lookup: &Lookup) -> Option<String> {
 }
 
 fn no_answer(lookup: &Lookup, message: String, help: Option<String>) -> Diagnostic {
-    let help = help.unwrap_or_else(|| {
-        format!("give the answer in a file: --metadata SNAPSHOT.json, with the key {:?}", lookup.key)
+    let help = help.unwrap_or_else(|| match lookup.secret {
+        true => "a secret is asked for where it is known; to check the file without it, use a snapshot: --metadata"
+            .to_owned(),
+        false => format!("give the answer in a file: --metadata SNAPSHOT.json, with the key {:?}", lookup.key),
     });
     Diagnostic::error(codes::NO_ANSWER, lookup.span, message).with_help(help)
 }

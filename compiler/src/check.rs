@@ -11,11 +11,13 @@ mod mismatch;
 mod operators;
 mod patterns;
 mod scripts;
+mod secrets;
 mod tests_of_clusters;
 
 pub(crate) use expressions::with_article;
 pub(crate) use mismatch::literal_texts;
 pub(crate) use scripts::no_variable;
+pub(crate) use secrets::secret_of_many;
 
 use std::rc::Rc;
 

@@ -67,6 +67,10 @@ codes! {
     METADATA_TYPE = "KIT4008", "An answer of metadata of the wrong type";
     TOO_MANY_ROUNDS = "KIT4009", "Lookups that go on asking";
     INPUT_UNREADABLE = "KIT4010", "A file of parameters or metadata that cannot be read";
+    SECRET_USED = "KIT4011", "A computation with a secret";
+    SECRET_SHOWN = "KIT4012", "A secret where anyone can read it";
+    SECRET_TYPE = "KIT4013", "A secret of more than one value";
+    SECRET_IN_SNAPSHOT = "KIT4014", "A secret that stands in a snapshot";
     METADATA_SHAPE = "KIT4015", "A declaration that its source of metadata cannot answer";
     SNAPSHOT_LACKS = "KIT4016", "A lookup that the snapshot has no answer to";
     VALUE_IN_FILE = "KIT4017", "A value where declarations stand";

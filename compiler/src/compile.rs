@@ -103,6 +103,7 @@ pub fn check(sources: &mut Sources, root: SourceId) -> Findings {
 pub fn check_with(sources: &mut Sources, root: SourceId, inputs: &Inputs) -> Findings {
     let mut report = Report::default();
     let (program, checked) = load_with(sources, root, inputs, &mut report);
+    hide_given(&program, sources, inputs);
     let params = given_params(&program, inputs, &mut report);
     let mut evaluator = Evaluator::new(&program, &checked, &mut report, Mode::Check, &params, Some(&inputs.answers));
     let expanded = evaluator.expand();
@@ -118,6 +119,7 @@ pub fn check_with(sources: &mut Sources, root: SourceId, inputs: &Inputs) -> Fin
 pub fn compile(sources: &mut Sources, root: SourceId, inputs: &Inputs) -> Step {
     let mut report = Report::default();
     let (program, checked) = load_with(sources, root, inputs, &mut report);
+    hide_given(&program, sources, inputs);
     step(&program, &checked, sources, report, inputs, None)
 }
 
@@ -147,8 +149,8 @@ pub(crate) fn step(
         return Step::Failed(Findings::of(report));
     }
     let mut needed = needed(&evaluator, &expanded);
-    // No snapshot holds a secret, and nothing is worked out from one.
-    needed.retain(|lookup| !lookup.secret || inputs.snapshot.is_none());
+    // No snapshot holds a secret, and nothing is worked out from one; so a test needs none either.
+    needed.retain(|lookup| !lookup.secret || (inputs.snapshot.is_none() && test.is_none()));
     if needed.is_empty() {
         return lower(evaluator, &expanded, sources, report_of);
     }
@@ -272,6 +274,19 @@ pub(crate) fn load_with(
     (program, checked)
 }
 
+/// Hides what is given for secrets from whoever draws the text that it stands in. What no parameter has the name of may
+/// be a secret under a misspelt one.
+pub(crate) fn hide_given(program: &Program, sources: &mut Sources, inputs: &Inputs) {
+    for (key, answer) in &inputs.answers {
+        if let Some(span) = answer.span.filter(|_| program.is_secret_lookup(key)) {
+            sources.hide(span);
+        }
+    }
+    for (_, input) in inputs.params.iter().filter(|(name, _)| program.may_be_secret(name)) {
+        sources.hide(input.span);
+    }
+}
+
 /// The parameters that were given, read by their types.
 pub(crate) fn given_params(program: &Program, inputs: &Inputs, report: &mut Report) -> BTreeMap<u32, GivenParam> {
     let module = program.module(0);
@@ -328,12 +343,6 @@ pub(crate) fn given_params(program: &Program, inputs: &Inputs, report: &mut Repo
         };
         let value = match read {
             Ok(value) => value,
-            Err(_) if matches!(program.strip(ty), Ty::Secret(_)) => {
-                // What was given is not repeated.
-                let shown = program.show(ty);
-                report.error(codes::PARAM_TYPE, input.span, || format!("the parameter `{name}` is no {shown}"));
-                Value::new(Data::Error, origin)
-            }
             Err(problem) => {
                 let declared = program.span(0, def.name_span);
                 let shown = program.show(ty);
@@ -370,7 +379,7 @@ fn unused_variable(program: &Program, name: &str, input: &ParamInput, report: &m
 fn as_secret(program: &Program, def: &crate::hir::Def, name: &str, input: &ParamInput, report: &mut Report) -> bool {
     let DefKind::Param { ty, .. } = &def.kind else { return true };
     let declared = program.span(0, def.name_span);
-    let is_secret = matches!(program.strip(ty), Ty::Secret(_));
+    let is_secret = program.holds_secret(ty);
     match input.by {
         GivenBy::Flag if is_secret => report.push(|_| {
             Diagnostic::warning(

@@ -10,6 +10,7 @@ mod lookups;
 mod methods;
 mod operators;
 mod scripts;
+mod secrets;
 mod text;
 
 use std::collections::BTreeMap;
@@ -256,6 +257,7 @@ impl<'a> Evaluator<'a> {
                 if let Some(given) = self.params.get(&def.index).filter(|_| def.module == 0) {
                     let blame =
                         Blame { mismatch: codes::PARAM_TYPE, refinement: codes::PARAM_REFINED, span: Some(given.span) };
+                    let name = program.names.text(program.def(def).name);
                     let value = match &given.value {
                         GivenValue::Known(value) => value.clone(),
                         GivenValue::Written(module, value) => {
@@ -263,8 +265,9 @@ impl<'a> Evaluator<'a> {
                             Value { origin, ..self.eval(*module, *value) }
                         }
                     };
+                    let value = self.hide_secrets(value, ty, name, &blame);
                     let value = self.conform(value, ty, &blame);
-                    return self.refined(value, refinement.as_ref(), &blame, program.names.text(program.def(def).name));
+                    return self.refined(value, refinement.as_ref(), &blame, name);
                 }
                 if let crate::types::Ty::Secret(_) = program.strip(ty) {
                     let name = program.names.shared(program.def(def).name);
@@ -272,7 +275,7 @@ impl<'a> Evaluator<'a> {
                         return Value::new(Data::Awaited(Awaited::Param(def)), Self::def_origin(def));
                     }
                     // Nothing is worked out from what a secret is, so a test needs none to be like any other run.
-                    if default.is_some() || (self.in_test && def.module == 0) {
+                    if default.is_none() && self.in_test && def.module == 0 {
                         return Value::new(
                             Data::Opaque(Rc::new(crate::value::Opaque::Secret(name))),
                             Self::def_origin(def),

@@ -585,6 +585,20 @@ impl Program {
         &self.module(module).exprs[expr.0 as usize]
     }
 
+    /// Whether the lookup of a key, such as `vault.token("a")`, is declared to give a secret.
+    pub(crate) fn is_secret_lookup(&self, key: &str) -> bool {
+        let path: Vec<&str> = key.split('(').next().unwrap_or_default().split('.').collect();
+        self.modules.iter().any(|module| self.is_secret_entry(&module.metadata, &path))
+    }
+
+    fn is_secret_entry(&self, entries: &[MetaEntry], path: &[&str]) -> bool {
+        let [first, rest @ ..] = path else { return false };
+        entries.iter().filter(|entry| self.names.text(entry.name) == *first).any(|entry| match &entry.kind {
+            MetaKind::Group(inner) => self.is_secret_entry(inner, rest),
+            MetaKind::Value { ty, .. } => rest.is_empty() && self.holds_secret(ty),
+        })
+    }
+
     /// The place of an expression.
     pub(crate) fn expr_span(&self, module: u16, expr: ExprId) -> Span {
         self.span(module, self.module(module).spans[expr.0 as usize])

@@ -16,7 +16,7 @@ use crate::sources::Sources;
 pub const MAX_LOOKUP_ROUNDS: u32 = 8;
 
 /// A parameter's value as it came in.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum ParamValue {
     /// Text from a flag or the environment; the parameter's type says how it is read.
     Text(String),
@@ -24,6 +24,13 @@ pub enum ParamValue {
     Data(Value),
     /// It stands in a file of parameters, as the language writes it.
     Written,
+}
+
+impl fmt::Debug for ParamValue {
+    /// Not what it is: it may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ParamValue(…)")
+    }
 }
 
 /// A parameter that was given.
@@ -183,8 +190,11 @@ pub(crate) fn entries(
     let text = sources.get(source).map_or("", |source| source.text.as_str());
     let failed = |error: &serde_json::Error, from: usize| {
         let at = from + offset_of(&text[from..], error.line(), error.column());
-        let reason = error.to_string();
-        let reason = reason.split(" at line ").next().unwrap_or(&reason).to_owned();
+        // What is no value of Kit is not repeated: it may be a secret.
+        let reason = match error.is_data() {
+            true => "a fraction, a number beyond 64 bits or a key that stands twice is no value of Kit".to_owned(),
+            false => error.to_string().split(" at line ").next().unwrap_or_default().to_owned(),
+        };
         Box::new(
             Diagnostic::error(
                 codes::INPUT_UNREADABLE,

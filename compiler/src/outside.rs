@@ -49,7 +49,7 @@ pub(crate) fn from_text(program: &Program, text: &str, ty: &Ty, origin: Origin) 
     match program.strip(ty) {
         Ty::Str => value(Data::Str(text.into())),
         Ty::Script => value(script(text)?),
-        Ty::Secret(inner) => from_text(program, text, inner, origin),
+        Ty::Secret(inner) => from_text(program, text, inner, origin).map_err(|_| hidden(program, inner)),
         Ty::Opt(_) if text == "none" => value(Data::None),
         Ty::Opt(inner) => from_text(program, text, inner, origin),
         Ty::Lit(Lit::Str(_)) => value(Data::Str(text.into())),
@@ -75,7 +75,11 @@ pub(crate) fn from_text(program: &Program, text: &str, ty: &Ty, origin: Origin) 
         Ty::List(_) | Ty::Map(_) | Ty::Record(_) => match serde_json::from_str::<GraphValue>(text) {
             Ok(json) => from_graph(program, &json, ty, origin),
             Err(error) => Err(Problem {
-                message: format!("needs {}, which is written as JSON here: {error}", with_article(&program.show(ty))),
+                message: {
+                    // What is wrong may repeat what it is wrong with.
+                    let why = if program.holds_secret(ty) { String::new() } else { format!(": {error}") };
+                    format!("needs {}, which is written as JSON here{why}", with_article(&program.show(ty)))
+                },
                 help: Some(
                     if matches!(program.strip(ty), Ty::List(_)) {
                         r#"for instance '["a", "b"]'"#
@@ -202,7 +206,8 @@ pub(crate) fn from_graph(program: &Program, value: &GraphValue, ty: &Ty, origin:
     match (stripped, value) {
         (Ty::Error, _) => made(Data::Error),
         (Ty::Opt(_), GraphValue::Null) => made(Data::None),
-        (Ty::Opt(inner) | Ty::Secret(inner), _) => from_graph(program, value, inner, origin),
+        (Ty::Opt(inner), _) => from_graph(program, value, inner, origin),
+        (Ty::Secret(inner), _) => from_graph(program, value, inner, origin).map_err(|_| hidden(program, inner)),
         (Ty::Bool, GraphValue::Bool(truth)) => made(Data::Bool(*truth)),
         (Ty::Int | Ty::Lit(Lit::Int(_)), GraphValue::Int(number)) => made(Data::Int(*number)),
         (Ty::Str | Ty::Lit(Lit::Str(_)), GraphValue::String(text)) => made(Data::Str(text.as_str().into())),
@@ -243,6 +248,10 @@ pub(crate) fn from_graph(program: &Program, value: &GraphValue, ty: &Ty, origin:
         (Ty::Map(of), GraphValue::Map(entries)) => {
             let mut all = ValueMap::default();
             for (key, entry) in entries {
+                if key.starts_with('$') {
+                    let message = format!("has the key {key:?}: what begins with `$` has a meaning in a graph");
+                    return Err(Problem::new(message));
+                }
                 let entry = from_graph(program, entry, of, origin).map_err(|problem| problem.inside(key))?;
                 all.insert(key.as_str().into(), entry);
             }
@@ -268,8 +277,16 @@ pub(crate) fn from_graph(program: &Program, value: &GraphValue, ty: &Ty, origin:
     }
 }
 
+/// Why a secret was refused, without a word of what was given.
+fn hidden(program: &Program, ty: &Ty) -> Problem {
+    Problem::new(format!("holds a secret that is not {}", with_article(&program.show(ty))))
+}
+
 fn wrong_kind(program: &Program, value: &GraphValue, ty: &Ty) -> Problem {
     let found = match value {
+        // It may be a secret that stands one step too far outside.
+        GraphValue::String(_) if program.holds_secret(ty) => "a text".to_owned(),
+        GraphValue::Bool(_) | GraphValue::Int(_) if program.holds_secret(ty) => "a single value".to_owned(),
         GraphValue::Null => "null".to_owned(),
         GraphValue::Bool(truth) => format!("the bool {truth}"),
         GraphValue::Int(number) => format!("the number {number}"),

@@ -12,7 +12,6 @@ use crate::inputs::{GivenBy, Inputs, ParamInput, ParamValue};
 use crate::report::Report;
 use crate::resolve::resolve_values;
 use crate::sources::Sources;
-use crate::types::Ty;
 
 impl Inputs {
     /// A file of parameters as the language writes them: `size = 6`, a line each. `private` says that nobody but its owner
@@ -27,7 +26,12 @@ impl Inputs {
         private: bool,
     ) -> Result<(), Vec<Diagnostic>> {
         let parsed = sources.parse(source);
-        let mut wrong = parsed.diagnostics(source);
+        // What is wrong with its text may be a part of a secret, so it is named by its kind alone.
+        let kind = |one: Diagnostic| {
+            let title = one.code.info().map_or("this cannot be read", |info| info.title);
+            Diagnostic::error(one.code, one.span, title)
+        };
+        let mut wrong: Vec<Diagnostic> = parsed.diagnostics(source).into_iter().map(kind).collect();
         let file = parsed.file();
         for declaration in file.declarations() {
             let whole = declaration.span(source);
@@ -70,11 +74,38 @@ impl Inputs {
 pub(crate) fn read(program: &mut Program, sources: &mut Sources, inputs: &Inputs, report: &mut Report) {
     for source in &inputs.files {
         let parsed = sources.parse(*source);
-        resolve_values(program, report, &parsed.file(), *source);
+        let mut found = Report::default();
+        resolve_values(program, &mut found, &parsed.file(), *source);
+        let mut found = found.into_sorted();
+        for (_, input) in
+            inputs.params.iter().filter(|(name, input)| input.span.source == *source && program.may_be_secret(name))
+        {
+            let (within, others): (Vec<_>, Vec<_>) =
+                found.into_iter().partition(|one| input.span.start <= one.span.start && one.span.end <= input.span.end);
+            found = others;
+            found.extend(unsaid(within, input.span));
+        }
+        report.extend(found);
     }
 }
 
+/// What is found wrong with a secret, without its words: they may repeat what was given.
+fn unsaid(found: Vec<Diagnostic>, span: Span) -> Vec<Diagnostic> {
+    let first =
+        found.first().map(|first| Diagnostic::error(first.code, span, "what is given for this secret does not fit"));
+    first.into_iter().collect()
+}
+
 impl Program {
+    /// Whether what is given under this name is a secret, or may be one whose name is misspelt.
+    pub(crate) fn may_be_secret(&self, name: &str) -> bool {
+        let found = self.module(0).defs.iter().find_map(|def| match &def.kind {
+            DefKind::Param { ty, .. } if self.names.text(def.name) == name => Some(ty),
+            _ => None,
+        });
+        found.is_none_or(|ty| self.holds_secret(ty))
+    }
+
     /// The value that a file of parameters gives to one.
     pub(crate) fn value_in_params_file(&self, source: SourceId, name: &str) -> Option<(u16, ExprId)> {
         let file = self.params_files.iter().find(|file| self.module(file.module).source == source)?;
@@ -93,11 +124,13 @@ impl Checker<'_> {
                 match param.map(|param| &param.kind) {
                     Some(DefKind::Param { ty, .. }) => {
                         // What is given is no secret yet; it becomes one.
-                        let ty = match program.strip(ty) {
-                            Ty::Secret(inner) => inner,
-                            _ => ty,
-                        };
-                        self.check(file.module, *value, ty, Place::Param(*name));
+                        let given = program.before_it_is_secret(ty);
+                        let outer = std::mem::take(self.report);
+                        self.check(file.module, *value, &given, Place::Param(*name));
+                        let found = std::mem::replace(self.report, outer).into_sorted();
+                        let secret = program.holds_secret(ty);
+                        let span = program.expr_span(file.module, *value);
+                        self.report.extend(if secret { unsaid(found, span) } else { found });
                     }
                     // That there is no such parameter is said where it is given.
                     _ => drop(self.infer(file.module, *value)),

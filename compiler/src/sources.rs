@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kit_lang::{Parse, Source, SourceId};
+use kit_lang::{Parse, Source, SourceId, Span};
 
 /// All texts by number: the user's file, modules, and what came in by flags and files of parameters.
 #[derive(Debug, Default)]
@@ -46,6 +46,21 @@ impl Sources {
     /// All texts in the order of their numbers.
     pub fn iter(&self) -> impl Iterator<Item = &Source> {
         self.all.iter()
+    }
+
+    /// Puts marks in the place of a whole text.
+    pub fn hide_all(&mut self, id: SourceId) {
+        let end = self.get(id).map_or(0, |source| u32::try_from(source.text.len()).unwrap_or(u32::MAX));
+        self.hide(Span { source: id, start: 0, end });
+    }
+
+    /// Puts marks in the place of a part of a text that nobody may see. Line breaks stay, and so do the places of all else.
+    pub fn hide(&mut self, span: Span) {
+        let Some(source) = self.all.get_mut(span.source.0 as usize) else { return };
+        let (start, end) = (span.start as usize, (span.end as usize).min(source.text.len()));
+        let Some(part) = source.text.get(start..end) else { return };
+        let marks: String = part.bytes().map(|byte| if byte == b'\n' { '\n' } else { '*' }).collect();
+        source.text.replace_range(start..end, &marks);
     }
 
     /// Says which text `use "path"` means in the text `user`; none where it cannot be had and whoever loads has

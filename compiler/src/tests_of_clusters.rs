@@ -3,7 +3,7 @@
 use kit_lang::{Diagnostic, Severity, SourceId, Span};
 
 use crate::codes;
-use crate::compile::{Findings, Lookup, Step, load, step};
+use crate::compile::{Findings, Lookup, Step, hide_given, load, step};
 use crate::hir::{Program, TestDecl};
 use crate::inputs::{Answer, Inputs, MAX_LOOKUP_ROUNDS};
 use crate::report::Report;
@@ -52,6 +52,7 @@ pub fn run_tests<A: Into<Answer>>(
 ) -> TestRun {
     let mut report = Report::default();
     let (program, checked) = load(sources, root, &mut report);
+    hide_given(&program, sources, inputs);
     let findings = Findings::of(report);
     let tests = &program.module(0).tests;
     let mut run = TestRun { findings, outcomes: Vec::new(), declared: tests.len() };

@@ -199,6 +199,46 @@ impl Program {
         }
     }
 
+    /// Whether a value of this type is a secret, or holds one.
+    pub(crate) fn holds_secret(&self, ty: &Ty) -> bool {
+        match self.strip(ty) {
+            Ty::Secret(_) => true,
+            Ty::List(inner) | Ty::Map(inner) | Ty::Opt(inner) => self.holds_secret(inner),
+            Ty::Record(record) => record.fields.iter().any(|field| self.holds_secret(&field.ty)),
+            Ty::Union(alternatives) => alternatives.iter().any(|one| self.holds_secret(one)),
+            _ => false,
+        }
+    }
+
+    /// The type of what is given for one that holds secrets: what stands in a file of parameters is none yet.
+    pub(crate) fn before_it_is_secret(&self, ty: &Ty) -> Ty {
+        if !self.holds_secret(ty) {
+            return ty.clone();
+        }
+        let inner = |ty: &Ty| Rc::new(self.before_it_is_secret(ty));
+        match self.strip(ty) {
+            Ty::Secret(of) => (**of).clone(),
+            Ty::List(of) => Ty::List(inner(of)),
+            Ty::Map(of) => Ty::Map(inner(of)),
+            Ty::Opt(of) => Ty::Opt(inner(of)),
+            Ty::Record(record) => {
+                let given = |field: &FieldTy| FieldTy { ty: self.before_it_is_secret(&field.ty), ..field.clone() };
+                Ty::Record(Rc::new(RecordTy { fields: record.fields.iter().map(given).collect() }))
+            }
+            other => other.clone(),
+        }
+    }
+
+    /// A secret in this type that is no single value, if there is one.
+    pub(crate) fn secret_of_many(&self, ty: &Ty) -> bool {
+        match self.strip(ty) {
+            Ty::Secret(inner) => !matches!(self.strip(inner), Ty::Error) && !self.is_scalar(inner),
+            Ty::List(inner) | Ty::Map(inner) | Ty::Opt(inner) => self.secret_of_many(inner),
+            Ty::Record(record) => record.fields.iter().any(|field| self.secret_of_many(&field.ty)),
+            _ => false,
+        }
+    }
+
     /// Whether two values of these types can ever be equal.
     pub(crate) fn comparable(&self, a: &Ty, b: &Ty) -> bool {
         let (a, b) = (self.strip(a), self.strip(b));

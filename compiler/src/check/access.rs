@@ -57,6 +57,11 @@ impl Checker<'_> {
                 };
                 self.member_field(module, *def, exact, name, name_start)
             }
+            Ty::Secret(_) => {
+                let span = self.name_span(module, name, name_start);
+                self.secret_taken_apart(module, base, span);
+                Ty::Error
+            }
             Ty::Opt(inner) => {
                 let shown = program.show(inner);
                 let span = program.expr_span(module, base);
@@ -218,6 +223,11 @@ impl Checker<'_> {
             Ty::Members(def) => {
                 self.check(module, index, &Ty::Str, Place::Key);
                 Ty::Member(def)
+            }
+            Ty::Secret(_) => {
+                self.infer(module, index);
+                self.secret_taken_apart(module, base, self.program.expr_span(module, base));
+                Ty::Error
             }
             Ty::Group(def) => {
                 let group = self.program.path_of(def);

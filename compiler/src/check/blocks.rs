@@ -260,6 +260,11 @@ impl Checker<'_> {
             Ty::Members(def) if repeated.pair => (Ty::Str, Some(Ty::Member(*def))),
             Ty::Members(def) => (Ty::Member(*def), None),
             Ty::Error => (Ty::Error, repeated.pair.then_some(Ty::Error)),
+            Ty::Secret(_) => {
+                let span = program.expr_span(module, repeated.iterated);
+                self.secret_taken_apart(module, repeated.iterated, span);
+                (Ty::Error, repeated.pair.then_some(Ty::Error))
+            }
             other => {
                 let shown = program.show(&widen(other));
                 let span = program.expr_span(module, repeated.iterated);

@@ -62,6 +62,9 @@ impl Checker<'_> {
             }
             None => self.infer(module, value),
         };
+        if self.secret_output(def, value, &ty) {
+            return Ty::Error;
+        }
         let stripped = program.strip(&ty);
         let refused = match stripped {
             Ty::Desc(_) => true,

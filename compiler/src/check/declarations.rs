@@ -20,6 +20,7 @@ impl Checker<'_> {
         let name = program.def(def).name;
         match &program.def(def).kind {
             DefKind::Param { ty, default, refinement } => {
+                self.secret_type(program.def_span(def), ty);
                 if let Some(default) = default {
                     self.check(module, *default, ty, Place::Param(name));
                 }
@@ -32,6 +33,7 @@ impl Checker<'_> {
             }
             DefKind::Let { ty: None, value } => self.infer(module, *value),
             DefKind::Type { ty, refinement } => {
+                self.secret_type(program.def_span(def), ty);
                 self.type_defaults(ty);
                 self.refinement(refinement.as_ref(), ty);
                 Ty::Error

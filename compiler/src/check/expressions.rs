@@ -228,6 +228,11 @@ impl Checker<'_> {
                 self.script_variables(module, items);
                 Ty::Script
             }
+            Ty::Secret(_) => {
+                self.infer_braces(module, items);
+                self.secret_taken_apart(module, base, self.program.expr_span(module, base));
+                Ty::Error
+            }
             Ty::Ref(def) => {
                 let shown = self.program.path_of(def);
                 let span = self.program.expr_span(module, base);

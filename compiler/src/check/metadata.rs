@@ -107,6 +107,7 @@ impl Checker<'_> {
     /// What is answered is data, or a secret as a whole.
     fn metadata_type(&mut self, span: Span, name: &str, ty: &Ty) {
         let program = self.program;
+        self.secret_type(span, ty);
         let whole = match program.strip(ty) {
             Ty::Secret(inner) => inner,
             other => other,

@@ -36,6 +36,10 @@ impl Checker<'_> {
 
     pub(crate) fn mismatch(&mut self, module: u16, expr: ExprId, wanted: &Ty, found: &Ty, place: Place) {
         self.mark_wrong(module, expr);
+        if let Some(diagnostic) = self.secret_mismatch(module, expr, wanted, found, place) {
+            self.report.push(|_| diagnostic);
+            return;
+        }
         let program = self.program;
         let span = program.expr_span(module, expr);
         let literal = self.expr(module, expr);

@@ -79,6 +79,27 @@ impl Checker<'_> {
             }
             return Ty::Error;
         }
+        let of_secrets = match &stripped {
+            Ty::List(element) => program.holds_secret(element),
+            _ => false,
+        };
+        if matches!(stripped, Ty::Secret(_)) || (of_secrets && matches!(text, "distinct" | "join")) {
+            for arg in args {
+                self.infer(module, *arg);
+            }
+            let span = self.name_span(module, name, name_start);
+            match text {
+                "distinct" if of_secrets => {
+                    self.secret_used(module, expr, span, "`distinct` would compare secrets".to_owned());
+                }
+                "join" if of_secrets => {
+                    let message = "`join` makes no secret text: put each into a text, \"${a}, ${b}\"".to_owned();
+                    self.secret_used(module, expr, span, message);
+                }
+                _ => self.secret_taken_apart(module, expr, span),
+            }
+            return Ty::Error;
+        }
         let Some(method) = method_of(program, &stripped, text) else {
             for arg in args {
                 self.infer(module, *arg);
@@ -133,6 +154,11 @@ impl Checker<'_> {
         match base(self.program.strip(&ty)) {
             Ty::Error => Ty::Error,
             Ty::Int => Ty::Int,
+            Ty::Secret(_) => {
+                let span = self.program.expr_span(module, operand);
+                self.secret_used(module, operand, span, "`-` would compute with a secret".to_owned());
+                Ty::Error
+            }
             other => {
                 let shown = self.program.show(&other);
                 self.error_expr(codes::BAD_OPERANDS, module, operand, || {
@@ -166,6 +192,9 @@ impl Checker<'_> {
             || matches!(op, BinaryOp::Less | BinaryOp::LessEq | BinaryOp::Greater | BinaryOp::GreaterEq);
         if matches!(a, Ty::Error) || matches!(b, Ty::Error) {
             self.mark_wrong(module, expr);
+            return if boolean { Ty::Bool } else { Ty::Error };
+        }
+        if self.secret_operand(module, expr, op, &left_ty, &right_ty).is_some() {
             return if boolean { Ty::Bool } else { Ty::Error };
         }
         let result = match op {

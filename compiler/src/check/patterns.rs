@@ -17,7 +17,13 @@ impl Checker<'_> {
         arms: &[Arm],
         wanted: Option<(&Ty, Place)>,
     ) -> Ty {
-        let scrutinee = self.infer(module, value);
+        let mut scrutinee = self.infer(module, value);
+        if self.program.holds_secret(&scrutinee) {
+            let span = self.program.expr_span(module, value);
+            let message = "a secret decides nothing: what comes of it would tell what the secret is".to_owned();
+            self.secret_used(module, value, span, message);
+            scrutinee = Ty::Error;
+        }
         self.patterns(module, expr, &scrutinee, arms);
         let mut result: Option<(Ty, ExprId)> = None;
         for arm in arms {

@@ -45,6 +45,11 @@ impl<'a> Evaluator<'a> {
                         return Err(waits);
                     };
                     let value = self.eval(module, *value);
+                    if text.starts_with('$') {
+                        let message =
+                            || format!("{text:?} cannot be a key: what begins with `$` has a meaning in a graph");
+                        return Err(self.fail(codes::BAD_NAME, module, *key, message, None));
+                    }
                     if let Some(before) = entries.get(text) {
                         let (span, first) = (self.program.expr_span(module, *key), self.origin_span(before.origin));
                         self.report.push(|_| {

@@ -11,7 +11,7 @@ use crate::codes;
 use crate::hir::{DefKind, DefRef};
 use crate::report::{DiagnosticExt as _, listed};
 use crate::types::{Lit, RecordTy, Ty};
-use crate::value::{Data, Description, Opaque, OriginKind, Value, ValueMap};
+use crate::value::{Data, Description, Value, ValueMap};
 
 /// Whom to blame for a value that does not fit: its own origin, or a place outside the file.
 #[derive(Debug, Clone, Copy)]
@@ -42,21 +42,8 @@ impl Evaluator<'_> {
             }
             (Ty::Error | Ty::Any, _) | (Ty::Opt(_) | Ty::None, Data::None) => value,
             (Ty::Opt(inner), _) => self.conform(value, inner, blame),
-            (Ty::Secret(inner), _) => {
-                // Checked as what it is, and from here on only a name: no secret gets into a graph.
-                let origin = value.origin;
-                let checked = self.conform(value, inner, blame);
-                if matches!(checked.data, Data::Error) {
-                    return checked;
-                }
-                let name = match origin.kind {
-                    OriginKind::Param => {
-                        program.names.shared(program.def(DefRef { module: 0, index: origin.index }).name)
-                    }
-                    _ => "default".into(),
-                };
-                Value::new(Data::Opaque(Rc::new(Opaque::Secret(name))), origin)
-            }
+            // What was given was hidden when it came in, and nothing in a file is a secret.
+            (Ty::Secret(_), _) => Value::new(Data::Error, value.origin),
             (Ty::Bool, Data::Bool(_))
             | (Ty::Int, Data::Int(_))
             | (Ty::Str, Data::Str(_))

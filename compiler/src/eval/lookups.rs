@@ -73,8 +73,13 @@ impl Evaluator<'_> {
         }
         let origin = Origin { kind: OriginKind::Lookup, ..origin };
         let answer = self.answers.and_then(|answers| answers.get(&key));
-        let value = answer.map(|answer| self.read_answer(module, expr, path, &key, answer, origin));
         let is_secret = matches!(program.strip(ty), Ty::Secret(_));
+        if is_secret && answer.is_some_and(|answer| answer.span.is_some()) {
+            let help = "take it out: a snapshot is made to be shared, and nothing is worked out from a secret";
+            let message = || format!("the snapshot answers `{key}`, which is a secret");
+            return self.fail(codes::SECRET_IN_SNAPSHOT, module, expr, message, Some(help));
+        }
+        let value = answer.map(|answer| self.read_answer(module, expr, path, &key, answer, origin));
         let data = match &value {
             Some(value) if !is_secret => value.first_unsettled().is_none().then(|| {
                 // An answer holds no thing, so no address is asked for.
@@ -91,8 +96,16 @@ impl Evaluator<'_> {
             answered: value.is_some(),
             data,
         });
-        if is_secret && !value.as_ref().is_some_and(|value| matches!(value.data, Data::Error)) {
-            return Value::new(Data::Opaque(std::rc::Rc::new(Opaque::Secret(key.into()))), origin);
+        if is_secret {
+            let name = format!("meta.{key}");
+            return match value {
+                Some(value) => {
+                    let blame =
+                        Blame { mismatch: codes::METADATA_TYPE, refinement: codes::METADATA_TYPE, span: Some(span) };
+                    self.hide_secrets(value, ty, &name, &blame)
+                }
+                None => Value::new(Data::Opaque(std::rc::Rc::new(Opaque::Secret(name.into()))), origin),
+            };
         }
         let Some(value) = value else {
             return Value::new(Data::Awaited(Awaited::Lookup(module, expr)), origin);

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::Evaluator;
 use crate::codes;
 use crate::hir::{BinaryOp, ExprId};
-use crate::value::{Data, Origin, Value};
+use crate::value::{Data, Opaque, Origin, Value};
 
 impl Evaluator<'_> {
     pub(super) fn overflow(&mut self, module: u16, expr: ExprId) -> Value {
@@ -47,6 +47,8 @@ impl Evaluator<'_> {
                 return if b.data == decided { Value::new(decided, origin) } else { Value::new(a.data, origin) };
             }
             (BinaryOp::Coalesce, Data::None) => return self.eval(module, right),
+            // A secret that may be `none` is there or is not; what it is decides nothing.
+            (BinaryOp::Coalesce, Data::Opaque(opaque)) if !matches!(**opaque, Opaque::Live(_)) => return a,
             (BinaryOp::Coalesce, Data::Awaited(_) | Data::Error | Data::Opaque(_)) => {
                 return self.undecided(module, left, a, origin);
             }
@@ -54,6 +56,12 @@ impl Evaluator<'_> {
             _ => {}
         }
         let b = self.eval(module, right);
+        if let (Data::Opaque(opaque), Data::None) | (Data::None, Data::Opaque(opaque)) = (&a.data, &b.data)
+            && matches!(op, BinaryOp::Eq | BinaryOp::NotEq)
+            && !matches!(**opaque, Opaque::Live(_))
+        {
+            return Value::new(Data::Bool(op == BinaryOp::NotEq), origin);
+        }
         for (side, at) in [(&a, left), (&b, right)] {
             if side.is_unsettled() || matches!(side.data, Data::Opaque(_)) {
                 let side = side.clone();

@@ -118,6 +118,23 @@ impl Resolver<'_> {
                 (_, Ty::Error) => Ty::Error,
                 ("list", inner) => Ty::List(Rc::new(inner)),
                 ("map", inner) => Ty::Map(Rc::new(inner)),
+                // What a named type holds is not known yet.
+                (
+                    "secret",
+                    inner @ (Ty::List(_)
+                    | Ty::Map(_)
+                    | Ty::Opt(_)
+                    | Ty::Record(_)
+                    | Ty::Desc(_)
+                    | Ty::Ref(_)
+                    | Ty::Secret(_)
+                    | Ty::Script),
+                ) => {
+                    let at = self.span(span);
+                    let optional = matches!(inner, Ty::Opt(_));
+                    self.report.push(|_| crate::check::secret_of_many(at, optional));
+                    Ty::Error
+                }
                 ("secret", inner) => Ty::Secret(Rc::new(inner)),
                 (_, Ty::Desc(def)) => Ty::Ref(def),
                 (_, _) => {

@@ -168,17 +168,3 @@ fn answers_are_fixed_in_the_graph() {
     .into();
     assert_eq!(graph.lookups, lookups);
 }
-
-#[test]
-fn no_secret_gets_into_a_graph() {
-    let text = format!(
-        "{}\nparam token: secret<string>\nparam pair: {{ name: string, key: secret<string> }}\noutput t = token\noutput u = \"x ${{token}}\"\noutput k = pair.key\n",
-        read("swarm-sim.kit")
-    );
-    let how = How::read(r#"compile --set token=hunter2 --params {"pair": {"name": "n", "key": "hunter3"}}"#);
-    let outcome = run("secret.kit", &text, &how);
-    let graph = outcome.graph.unwrap_or_else(|| panic!("{}", show(&outcome.sources, &outcome.findings)));
-    let bytes = String::from_utf8(graph.to_canonical_bytes()).unwrap();
-    assert!(!bytes.contains("hunter"), "{bytes}");
-    assert_eq!(graph.outputs.get("t"), Some(&Value::Secret("token".to_owned())));
-}

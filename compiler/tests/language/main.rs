@@ -8,3 +8,4 @@ mod examples;
 mod frame;
 mod prose;
 mod scripts;
+mod secrets;
