@@ -299,10 +299,14 @@ fn free_ips<'d>(network: Network, groups: &[Group<'d>]) -> impl Iterator<Item = 
 fn machines<'d>(reading: &mut Reading<'d>, group: &Group<'d>, ips: &mut impl Iterator<Item = Ipv4Addr>) -> Machines {
     let manages = group.flavor.role == Role::Manager;
     let mut attached: BTreeMap<&str, u32> = BTreeMap::new();
+    let ids_of_group: BTreeSet<&str> = match &group.allocation {
+        Allocation::Ids(ids) => ids.iter().map(|(id, _)| id.as_str()).collect(),
+        Allocation::Size(_) => BTreeSet::new(),
+    };
     for attachment in &group.flavor.attachments {
         let known = match &group.allocation {
             Allocation::Size(_) => manages && attachment.member == EVERY,
-            Allocation::Ids(ids) => attachment.member == EVERY || ids.iter().any(|(id, _)| *id == attachment.member),
+            Allocation::Ids(_) => attachment.member == EVERY || ids_of_group.contains(attachment.member.as_str()),
         };
         let times = attached.entry(&attachment.member).or_default();
         *times += 1;

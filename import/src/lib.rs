@@ -12,7 +12,7 @@ mod notes;
 mod reading;
 mod write;
 
-use kit_lang::{Diagnostic, LineIndex, SourceId};
+use kit_lang::{Diagnostic, SourceId};
 
 pub use codes::CODES;
 pub use notes::{Note, Outcome, by_reason};
@@ -49,11 +49,15 @@ pub fn infrakit(source: SourceId, text: &str, options: Options<'_>) -> Result<Im
     if !reading.errors.is_empty() {
         return Err(reading.into_errors());
     }
-    let lines = LineIndex::new(text);
     let mut notes = reading.notes;
     notes.sort_by_key(|note| note.at);
+    // In their order, so that a document in one line is gone through once.
+    let (mut line, mut seen) = (1, 0);
     for note in &mut notes {
-        note.line = lines.position(text, note.at).line;
+        let at = (note.at as usize).min(text.len());
+        line += text.as_bytes()[seen..at].iter().filter(|byte| **byte == b'\n').count();
+        seen = at;
+        note.line = u32::try_from(line).unwrap_or(u32::MAX);
     }
     Ok(Imported { text: write::file(&cluster, &notes, options.document), notes })
 }

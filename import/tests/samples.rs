@@ -2,7 +2,7 @@
 //!
 //! `KIT_OVERWRITE=1 cargo test -p kit-import` writes what comes out now beside the samples; read the difference before you
 //! commit it.
-#![allow(missing_docs, clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used)]
+#![allow(missing_docs, clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used, clippy::expect_used)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -182,6 +182,26 @@ fn documents_beyond_all_measure_are_refused_soon() {
     assert_eq!(refused(&group(&many(10_001))), "KIT0034");
     assert_eq!(refused(&group(&many(30_000))), "KIT0034");
     assert_eq!(refused(&format!("[{}]", vec![group("{\"Size\":1}"); 201].join(","))), "KIT0034");
+}
+
+#[test]
+fn ten_thousand_machines_in_one_line_are_no_matter() {
+    let ids: Vec<String> = (256..10_000).map(|n| format!("10.0.{}.{}", n >> 8, n & 255)).collect();
+    let attachments: serde_json::Map<String, Value> =
+        ids.iter().map(|id| (id.clone(), json!([{ "ID": id, "Type": "ebs" }]))).collect();
+    let document = json!({
+        "ID": "w",
+        "Properties": {
+            "Allocation": { "LogicalIDs": ids },
+            "Instance": { "Plugin": "simulator/compute" },
+            "Flavor": { "Plugin": "swarm/worker", "Properties": { "Attachments": attachments } },
+        },
+    });
+    let begun = std::time::Instant::now();
+    let imported = import(&document.to_string()).expect("a file");
+    // What grows with the square of the machines takes a minute here.
+    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+    assert_eq!(imported.text.matches("  member ").count(), ids.len());
 }
 
 #[test]
