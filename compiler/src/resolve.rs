@@ -107,6 +107,7 @@ pub(crate) fn resolve(
     let built = resolver.read(&declarations, built);
     program.modules[module as usize] = built;
     types::cut_alias_cycles(program, report, module);
+    types::refuse_hidden(program, report, module);
 }
 
 /// Reads a file of parameters into a module of the program that has nothing but values.
@@ -285,6 +286,8 @@ impl Resolver<'_> {
             ast::Decl::Use(_)
             | ast::Decl::Cluster(_)
             | ast::Decl::Require(_)
+            | ast::Decl::For(_)
+            | ast::Decl::If(_)
             | ast::Decl::Test(_)
             | ast::Decl::Metadata(_) => return None,
         };
@@ -362,13 +365,16 @@ impl Resolver<'_> {
             | ast::Decl::Cluster(_)
             | ast::Decl::Metadata(_)
             | ast::Decl::Require(_)
+            | ast::Decl::For(_)
+            | ast::Decl::If(_)
             | ast::Decl::Test(_) => DefKind::Refused,
         }
     }
 
     /// Second pass: declarations without a name in the namespace.
     fn other_declaration(&mut self, declaration: &ast::Decl, module: &mut Module) {
-        if self.outer.is_some() && !matches!(declaration, ast::Decl::Require(_)) {
+        if self.outer.is_some() && !matches!(declaration, ast::Decl::Require(_) | ast::Decl::For(_) | ast::Decl::If(_))
+        {
             // What cannot stand in a component was reported when its names were read.
             self.misplaced_in_component(declaration);
             return;
@@ -377,6 +383,14 @@ impl Resolver<'_> {
             ast::Decl::Cluster(cluster) => {
                 let items = self.block(cluster.block());
                 module.clusters.push(Cluster { span: Self::text_span(cluster), items });
+            }
+            ast::Decl::For(repeated) => {
+                let item = self.for_block(repeated);
+                module.requires.push(item);
+            }
+            ast::Decl::If(conditional) => {
+                let item = self.if_block(conditional);
+                module.requires.push(item);
             }
             ast::Decl::Require(require) => {
                 let item = self.require(require);
@@ -705,6 +719,7 @@ impl Resolver<'_> {
                 });
                 suggester.did_you_mean(text, types)
             });
+            let help = help.or_else(|| types::meant(text).map(|known| format!("did you mean `{known}`?")));
             Diagnostic::error(codes::UNDEFINED, span, format!("there is no type `{text}`")).maybe_help(help)
         });
         None

@@ -4,6 +4,7 @@ pub mod ast;
 pub mod codes;
 mod depth;
 mod diagnostic;
+mod foreign;
 mod format;
 pub mod literal;
 mod messages;

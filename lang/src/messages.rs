@@ -2,6 +2,7 @@
 
 use crate::codes;
 use crate::diagnostic::Code;
+use crate::foreign;
 use crate::syntax_error::SyntaxError;
 use crate::syntax_kind::SyntaxKind;
 use crate::tree_builder::{Junk, Missing};
@@ -78,10 +79,13 @@ pub(crate) fn missing_then(start: usize, at: usize) -> SyntaxError {
         .help("a value that depends is written `if c then a else b`")
 }
 
-pub(crate) fn missing_else(start: usize, at: usize) -> SyntaxError {
-    SyntaxError::new(codes::EXPECTED_PART, at, at, "expected `else` and the other value")
+pub(crate) fn missing_else(text: &str, start: usize, at: usize) -> SyntaxError {
+    let what = "`else` and the other value";
+    let help = foreign::instead(what, "", text[at..].trim_start_matches([' ', '\t']))
+        .unwrap_or_else(|| "write `if c then a else none` where there is no other value".to_owned());
+    SyntaxError::new(codes::EXPECTED_PART, at, at, format!("expected {what}"))
         .label(start, start + 2, "this `if` gives a value, so it needs both")
-        .help("write `if c then a else none` where there is no other value")
+        .help(help)
 }
 
 pub(crate) fn missing_message(start: usize, at: usize) -> SyntaxError {
@@ -90,12 +94,34 @@ pub(crate) fn missing_message(start: usize, at: usize) -> SyntaxError {
         .help("say what is wrong when it does not hold: `… else \"three managers and at least one worker\"`")
 }
 
+/// A word of the language as the name of something, which nothing could ever mention.
+pub(crate) fn reserved_name(text: &str, start: usize, end: usize) -> SyntaxError {
+    let message = format!("{} is a word of the language and names nothing", quoted(&text[start..end]));
+    SyntaxError::new(codes::UNEXPECTED, start, end, message).help("give it another name")
+}
+
 /// An operator that Kit does not have.
 pub(crate) fn foreign_operator(text: &str, start: usize, end: usize) -> SyntaxError {
     let operator = text[start..end].trim_end();
+    let line = &text[text[..start].rfind('\n').map_or(0, |newline| newline + 1)..start];
+    if operator == "=" && line.contains(" where ") {
+        return SyntaxError::new(codes::FOREIGN_OPERATOR, start, end, "a default stands before `where`")
+            .help("`param n: int = 1 where it > 0 else \"…\"`");
+    }
+    let number = line.trim_end().rsplit(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+    let rest = text[end..].trim_start_matches([' ', '\t']);
+    if operator == "%" && !number.is_empty() && (rest.is_empty() || rest.starts_with(['}', ',', '\n', ')', ']'])) {
+        return SyntaxError::new(codes::FOREIGN_OPERATOR, start, end, "a percentage is one word")
+            .help(format!("write `{number}%`"));
+    }
     let help = match operator {
         "/" => "write `n.div(m)`, which rounds towards zero",
         "%" => "write `n.mod(m)`",
+        "===" => "equality is `==`",
+        "!==" => "write `!=`",
+        "++" => "lists are joined by repetition, `[for x in a { x }, for x in b { x }]`, texts by interpolation",
+        "**" => "multiply as often as it takes: `n * n`",
+        "..<" => "a range includes both ends: `1..=3`",
         "and" | "&" => "write `&&`",
         "or" => "write `||`",
         "=" => "equality is `==`",
@@ -106,6 +132,11 @@ pub(crate) fn foreign_operator(text: &str, start: usize, end: usize) -> SyntaxEr
     let message = if operator == "=" { "a single `=` does not compare".to_owned() } else { message };
     let error = SyntaxError::new(codes::FOREIGN_OPERATOR, start, end, message).help(help);
     let meant = match operator {
+        "===" => "equality is `==`",
+        "!==" => "write `!=`",
+        "++" => "lists are joined by repetition, `[for x in a { x }, for x in b { x }]`, texts by interpolation",
+        "**" => "multiply as often as it takes: `n * n`",
+        "..<" => "a range includes both ends: `1..=3`",
         "and" | "&" => "&&",
         "or" => "||",
         // Or the name before it was to be given a value.
@@ -135,7 +166,11 @@ pub(crate) fn missing_operand(text: &str, start: usize, end: usize, is_message: 
 
 pub(crate) fn missing_after(code: Code, what: &str, text: &str, start: usize, end: usize) -> SyntaxError {
     let message = format!("expected {what} after {}", quoted(&text[start..end]));
-    SyntaxError::new(code, end, end, message)
+    let error = SyntaxError::new(code, end, end, message);
+    match foreign::instead(what, &text[start..end], text[end..].trim_start_matches([' ', '\t'])) {
+        Some(help) => error.help(help),
+        None => error,
+    }
 }
 
 /// A bracket that is open; an interpolation's is `$`.
@@ -179,9 +214,11 @@ pub(crate) fn unterminated_script(opened: usize, end: usize) -> SyntaxError {
 
 pub(crate) fn missing_comma(text: &str, end: usize, next: usize) -> SyntaxError {
     let message = format!("expected `,` before {}", quoted(piece(&text[next..])));
-    SyntaxError::new(codes::EXPECTED_SEPARATOR, end, end, message)
-        .help("inside ( ) and [ ] a new line is only space, so elements need commas")
-        .fix(end, end, ",")
+    let error = SyntaxError::new(codes::EXPECTED_SEPARATOR, end, end, message);
+    if let Some(help) = foreign::behind("", &text[next..]) {
+        return error.help(help);
+    }
+    error.help("inside ( ) and [ ] a new line is only space, so elements need commas").fix(end, end, ",")
 }
 
 /// The first token, roughly, of a text: what a message repeats.
@@ -346,7 +383,7 @@ pub(crate) fn junk(junk: Junk, source: &str, start: usize, end: usize) -> Syntax
 /// A character that means nothing in Kit, or something of another language.
 pub(crate) fn stray(text: &str, start: usize) -> Option<SyntaxError> {
     let first = text.chars().next()?;
-    if let Some(error) = foreign(text, first, start) {
+    if let Some(error) = foreign::sign(text, first, start) {
         return Some(error);
     }
     if first.is_ascii()
@@ -366,47 +403,6 @@ pub(crate) fn stray(text: &str, start: usize) -> Option<SyntaxError> {
         _ if first.is_alphanumeric() => error.help("names have the letters a to z, digits and `_`"),
         _ => error,
     })
-}
-
-/// What stems from another language, and what Kit writes instead.
-fn foreign(text: &str, first: char, start: usize) -> Option<SyntaxError> {
-    let found = |length: usize, message: &str, help: &str| {
-        Some(SyntaxError::new(codes::FOREIGN_OPERATOR, start, start + length, message).help(help))
-    };
-    if text.starts_with("//") || text.starts_with("/*") {
-        return found(2, "comments begin with `#`", "write `# …`, on each line");
-    }
-    match first {
-        ';' => {
-            let ends_line = text[1..].trim_start_matches([' ', '\t', '\r']);
-            let ends_line = ends_line.is_empty() || ends_line.starts_with(['\n', '#']);
-            let error = found(1, "there is no `;`", "a new line or `,` ends a field");
-            error.map(|error| if ends_line { error.fix(start, start + 1, "") } else { error })
-        }
-        '\'' => {
-            let error = found(1, "strings stand in double quotes", "write `\"…\"`");
-            error.map(|error| match in_single_quotes(text) {
-                Some(inner) => error.fix(start, start + inner.len() + 2, format!("\"{inner}\"")),
-                None => error,
-            })
-        }
-        '`' => found(1, "strings stand in double quotes", "write `\"…\"`"),
-        '“' | '”' | '„' | '«' | '»' | '‘' | '’' => found(
-            first.len_utf8(),
-            &format!("`{first}` is no quote of a program"),
-            "write `\"…\"` with straight quotes",
-        ),
-        '?' => found(1, "there is no `? :`", "write `if c then a else b`"),
-        '%' | '/' => found(1, &format!("there is no `{first}`"), "write `n.div(m)` and `n.mod(m)`"),
-        _ => None,
-    }
-}
-
-/// What stands in single quotes on one line, if it means the same in double ones.
-fn in_single_quotes(text: &str) -> Option<&str> {
-    let line = text.lines().next()?;
-    let (inner, _) = line.strip_prefix('\'')?.split_once('\'')?;
-    (!inner.contains(['"', '\\', '$'])).then_some(inner)
 }
 
 /// `T??`
@@ -475,12 +471,14 @@ fn separator(what: &str, source: &str, text: &str, start: usize, end: usize) -> 
     let number = !last_word.is_empty() && last_word.bytes().all(|byte| byte.is_ascii_digit());
     let rest = text[word.len()..].trim_start();
     if number && !word.is_empty() && !rest.starts_with('=') {
-        let error = error.help(format!("a unit stands directly behind its number: `{last_word}{word}`"));
+        let meant = crate::literal::read(&format!("{last_word}{word}")).err().and_then(|problem| problem.help);
+        let direct = || format!("a unit stands directly behind its number: `{last_word}{word}`");
+        let error = error.help(meant.filter(|help| help.starts_with("write ")).unwrap_or_else(direct));
         let is_unit = crate::literal::read(&format!("{last_word}{word}")).is_ok();
         return if is_unit { error.fix(before.len(), start, "") } else { error };
     }
-    if last_word == "not" {
-        return error.help("negation is `!`");
+    if let Some(help) = foreign::behind(last_word, text) {
+        return error.help(help);
     }
     error
 }
@@ -506,13 +504,5 @@ fn not_a_declaration(text: &str, word: &str, start: usize, end: usize) -> Syntax
         let error = error.help(format!("did you mean `{name}`?"));
         return if distance == 1 { error.fix(start, start + word.len(), name) } else { error };
     }
-    match word {
-        "extern" => error.help("after `extern` stands `resource` or `role`"),
-        "variable" | "var" | "const" | "input" | "parameter" => error.help("a value given from outside is a `param`, a value named inside is a `let`"),
-        "import" | "include" | "module" => error.help("a module is used with `use`"),
-        "def" | "func" | "function" => error.help("a function is declared with `fn`"),
-        "locals" | "local" => error.help("a value is named with `let name = …`"),
-        "member" => error.help("a member stands in a group"),
-        _ => error.help("a declaration begins with use, param, let, type, fn, cluster, resource, group, component, metadata, require, output or test"),
-    }
+    error.help(foreign::declaration(word))
 }

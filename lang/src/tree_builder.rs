@@ -174,6 +174,8 @@ pub(crate) struct TreeBuilder<'text> {
     /// The bracket that is closed next is open, and that has been said.
     said_open: bool,
     too_high: Option<usize>,
+    /// A text over several lines was begun, which Kit does not have; so far it reaches.
+    ran_over: Option<usize>,
     errors: SyntaxErrors,
 }
 
@@ -193,6 +195,7 @@ impl<'text> TreeBuilder<'text> {
             misnested: false,
             said_open: false,
             too_high: None,
+            ran_over: None,
             errors: SyntaxErrors::default(),
         }
     }

@@ -121,7 +121,7 @@ fn entry(declaration: &Decl) -> Option<Entry> {
             one.items().for_each(|item| extern_item(&item, &mut fields, &mut requires));
             ("role", format!("role {name}"))
         }
-        Decl::Use(_) | Decl::Cluster(_) | Decl::Require(_) | Decl::Test(_) => return None,
+        Decl::Use(_) | Decl::Cluster(_) | Decl::Require(_) | Decl::For(_) | Decl::If(_) | Decl::Test(_) => return None,
     };
     Some(Entry { kind, name, signature, doc: doc(declaration), fields, requires })
 }

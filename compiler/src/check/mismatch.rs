@@ -96,7 +96,7 @@ impl Checker<'_> {
                     .with_help(help)
             }
             _ => {
-                let help = literal_hint(literal, plain);
+                let help = literal_hint(literal, plain).or_else(|| thing_hint(program, module, literal, plain));
                 let unquoted = help.as_deref().and_then(|help| help.strip_prefix(UNQUOTED)).map(str::to_owned);
                 let diagnostic = Diagnostic::error(
                     codes::MISMATCH,
@@ -202,6 +202,27 @@ fn lit_text(lit: &Lit) -> String {
 
 /// What is said of a value that is quoted and should not be.
 const UNQUOTED: &str = "write it without quotes: ";
+
+/// How what is wanted of a thing or a description is written, where something near it stands.
+fn thing_hint(program: &Program, module: u16, given: &Expr, wanted: &Ty) -> Option<String> {
+    match (given, wanted) {
+        (Expr::Str(text), Ty::Ref(_) | Ty::Desc(_) | Ty::Group(_)) => {
+            let named = program.names.find(text).and_then(|name| program.module(module).by_name.get(&name));
+            named.map(|_| format!("write the name without quotes: {text}"))
+        }
+        (Expr::Field { base, .. }, Ty::Ref(_)) => match program.expr(module, *base) {
+            Expr::Def(def) if matches!(program.def(*def).kind, crate::hir::DefKind::Resource { .. }) => {
+                Some(format!("a reference is the name alone: {}", program.path_of(*def)))
+            }
+            _ => None,
+        },
+        (Expr::Bytes(_), Ty::Desc(def)) => {
+            let field = program.schema(*def).fields.iter().find(|field| matches!(field.ty, Ty::Bytes))?;
+            Some(format!("write its fields in braces: {{ {} = … }}", program.names.text(field.name)))
+        }
+        _ => None,
+    }
+}
 
 /// How a literal would have to be written to be what is wanted.
 fn literal_hint(literal: &Expr, wanted: &Ty) -> Option<String> {

@@ -146,7 +146,12 @@ impl<'a> Evaluator<'a> {
                             codes::NO_ENTRY,
                             module,
                             index,
-                            || format!("the list has {count} elements and none at {position}: the first is at 0"),
+                            || {
+                                format!(
+                                    "the list has {count} element{} and none at {position}: the first is at 0",
+                                    if count == 1 { "" } else { "s" }
+                                )
+                            },
                             None,
                         )
                     }

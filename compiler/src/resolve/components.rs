@@ -118,6 +118,7 @@ impl Resolver<'_> {
         }
         self.program.modules[module as usize] = built;
         types::cut_alias_cycles(self.program, self.report, module);
+        types::refuse_hidden(self.program, self.report, module);
         DefKind::Component { module, schema }
     }
 

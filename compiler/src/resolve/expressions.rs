@@ -134,6 +134,8 @@ impl Resolver<'_> {
                 ast::PatternAlternative::Value(value) => patterns.push(self.expr(&value)),
                 ast::PatternAlternative::Rest(name) if name.text() == "_" => rest = true,
                 ast::PatternAlternative::Rest(name) => {
+                    // Whatever it was meant for is not left out.
+                    rest = true;
                     let at = Self::name_span(&name);
                     let at_span = self.span(at);
                     self.report.push(|_| {
@@ -142,7 +144,11 @@ impl Resolver<'_> {
                             at_span,
                             format!("`{name}` is no pattern: a pattern is a literal, a range of literals or `_`"),
                         )
-                        .with_help("to compare with another value, use `if … then … else …`")
+                        .with_help(match name.text() {
+                            "default" | "else" | "otherwise" => "what is left is `_`",
+                            "case" => "an arm is the pattern alone: `\"small\" => 1`",
+                            _ => "to compare with another value, use `if … then … else …`",
+                        })
                     });
                     patterns.push(self.wrong(at));
                 }
@@ -282,6 +288,25 @@ impl Resolver<'_> {
                     Some(format!("a file of parameters has values alone; write \"{text}\" if a text is meant"))
                 }
                 ("yes" | "no" | "on" | "off", ..) => Some("a bool is `true` or `false`".to_owned()),
+                ("var" | "local" | "param" | "params" | "self" | "this" | "input" | "each", ..) => {
+                    Some("a value is read by its name alone: `name`, whatever declares it".to_owned())
+                }
+                ("len" | "length" | "size", ..) => {
+                    Some("how many there are is `.count`, and of a text `.length`".to_owned())
+                }
+                ("concat" | "merge", ..) => {
+                    Some("lists are joined by repetition: `[for x in a { x }, for x in b { x }]`".to_owned())
+                }
+                ("count", ..) => Some(
+                    "machines of a `count` have no numbers: write `for n in 1..=3 { member \"m${n}\" { … } }`"
+                        .to_owned(),
+                ),
+                ("str" | "tostring" | "toset" | "tolist" | "int" | "string", ..) => {
+                    Some("no value becomes another by itself; a text of a value is \"${…}\"".to_owned())
+                }
+                _ if is_sibling(written) => Some(format!(
+                    "fields do not see each other: name the value with `let`, and use it for `{text}` too"
+                )),
                 ("meta", ..) => Some("metadata is read by its whole path, such as meta.aws.region".to_owned()),
                 ("it", ..) => Some("`it` exists only in `where … else …`".to_owned()),
                 (_, Some(module), _) => Some(format!("write `use {}` at the top of the file", module.path)),
@@ -407,6 +432,15 @@ impl Resolver<'_> {
             }
         }
     }
+}
+
+/// Whether a name is that of a field beside the one in which it stands.
+fn is_sibling(written: &ast::Name) -> bool {
+    written.token().parent_ancestors().filter_map(<ast::Block as ast::AstNode>::cast).any(|block| {
+        block
+            .fields()
+            .any(|field| matches!(field.key(), Some(ast::FieldKey::Name(name)) if name.text() == written.text()))
+    })
 }
 
 /// An expression that was read: new, or one that stands already (parentheses leave no trace).

@@ -156,16 +156,7 @@ impl Resolver<'_> {
             text if text.starts_with(|first: char| first.is_lowercase()) => {
                 let span = self.span(Self::name_span(&name));
                 self.report.push(|suggester| {
-                    let foreign = match text {
-                        "str" | "text" => Some("string"),
-                        "number" | "integer" | "float" => Some("int"),
-                        "boolean" => Some("bool"),
-                        "size" | "byte" => Some("bytes"),
-                        "network" => Some("cidr"),
-                        "array" => Some("list"),
-                        _ => None,
-                    };
-                    let help = foreign
+                    let help = meant(text)
                         .map(|known| format!("did you mean `{known}`?"))
                         .or_else(|| suggester.did_you_mean(text, BUILT_IN.iter().copied()))
                         .unwrap_or_else(|| {
@@ -250,6 +241,59 @@ impl Resolver<'_> {
             .collect();
         self.scope.clear();
         (RecordTy { fields }, requires)
+    }
+}
+
+/// The type of the language that a word of another language means.
+pub(super) fn meant(word: &str) -> Option<&'static str> {
+    let lower = word.to_ascii_lowercase();
+    Some(match lower.as_str() {
+        "str" | "text" => "string",
+        "number" | "integer" | "float" => "int",
+        "boolean" => "bool",
+        "size" | "byte" => "bytes",
+        "network" => "cidr",
+        "array" => "list",
+        "object" | "dict" => "map",
+        known => return BUILT_IN.iter().find(|built_in| **built_in == known && known != word).copied(),
+    })
+}
+
+/// Types whose names hide that they stand where they cannot: `T??`, and a union with a list.
+pub(super) fn refuse_hidden(program: &Program, report: &mut Report, module: u16) {
+    fn walk(program: &Program, ty: &Ty) -> Option<(&'static str, DefRef)> {
+        match ty {
+            Ty::Opt(inner) => match (&**inner, program.strip(inner)) {
+                (Ty::Alias(def), Ty::Opt(_)) => Some(("would be optional twice", *def)),
+                _ => walk(program, inner),
+            },
+            Ty::List(inner) | Ty::Map(inner) | Ty::Secret(inner) => walk(program, inner),
+            Ty::Union(alternatives) => alternatives.iter().find_map(|one| match one {
+                Ty::Alias(def) if !program.is_scalar(one) && !matches!(program.strip(one), Ty::Error) => {
+                    Some(("cannot be: a union joins literals and types of single values", *def))
+                }
+                _ => None,
+            }),
+            Ty::Record(record) => record.fields.iter().find_map(|field| walk(program, &field.ty)),
+            _ => None,
+        }
+    }
+    let count = u32::try_from(program.module(module).defs.len()).unwrap_or(u32::MAX);
+    for def in (0..count).map(|index| DefRef { module, index }) {
+        let found = match &program.def(def).kind {
+            DefKind::Param { ty, .. } | DefKind::Type { ty, .. } => walk(program, ty),
+            DefKind::Let { ty, .. } | DefKind::Output { ty, .. } => ty.as_ref().and_then(|ty| walk(program, ty)),
+            DefKind::Fn { params, ret, .. } => {
+                params.iter().map(|param| &param.ty).chain(ret).find_map(|ty| walk(program, ty))
+            }
+            _ => None,
+        };
+        let Some((problem, alias)) = found else { continue };
+        let (name, hidden) = (program.path_of(def), program.path_of(alias));
+        let span = program.def_span(def);
+        report.error(codes::MISMATCH, span, || {
+            format!("a type of `{name}` {problem}, and `{hidden}` is {}", program.show(program.alias_target(alias)))
+        });
     }
 }
 

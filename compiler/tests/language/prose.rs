@@ -83,7 +83,7 @@ fn run_example(example: &str, info: &str) -> Option<String> {
             source.0 == 0
                 && line == expected.line
                 && column == expected.column
-                && (end == expected.end || end == u32::MAX)
+                && (end == expected.end || end == u32::MAX || (end == column && expected.end == column + 1))
         };
         if expected.code == "also" {
             let hit = last.is_some_and(|last| {

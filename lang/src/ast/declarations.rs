@@ -81,6 +81,10 @@ ast_enum! {
         Metadata(Metadata) = METADATA,
         /// `require`
         Require(Require) = REQUIRE,
+        /// Repeated requires.
+        For(For) = FOR,
+        /// Conditional requires.
+        If(If) = IF,
         /// `output`
         Output(Output) = OUTPUT,
         /// `test`
@@ -126,7 +130,7 @@ impl Decl {
     /// The name that it declares. `use`, `cluster`, `require` and `test` declare none.
     pub fn name(&self) -> Option<Name> {
         match self {
-            Decl::Use(_) | Decl::Cluster(_) | Decl::Require(_) | Decl::Test(_) => None,
+            Decl::Use(_) | Decl::Cluster(_) | Decl::Require(_) | Decl::Test(_) | Decl::For(_) | Decl::If(_) => None,
             _ => name(self.syntax()),
         }
     }

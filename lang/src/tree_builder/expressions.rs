@@ -125,7 +125,7 @@ impl TreeBuilder<'_> {
                 self.green.start_node_at(operator.checkpoint, SyntaxKind::IF_EXPR.into());
                 self.errors.push_with(|| messages::missing_then(operator.start, at));
             }
-            OperatorKind::Then => self.errors.push_with(|| messages::missing_else(operator.start, at)),
+            OperatorKind::Then => self.errors.push_with(|| messages::missing_else(self.text, operator.start, at)),
             OperatorKind::Prefix | OperatorKind::Binary(_) | OperatorKind::Else => {}
         }
         self.green.finish_node();

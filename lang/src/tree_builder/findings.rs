@@ -5,6 +5,10 @@ use crate::codes;
 use crate::messages;
 use crate::syntax_kind::SyntaxKind;
 
+/// Words that are never read as a name.
+const RESERVED: [&str; 12] =
+    ["if", "then", "else", "in", "with", "where", "match", "for", "true", "false", "none", "it"];
+
 impl TreeBuilder<'_> {
     pub(super) fn missing(&mut self, missing: Missing) {
         let (start, end) = self.last;
@@ -26,6 +30,13 @@ impl TreeBuilder<'_> {
             return;
         }
         match missing {
+            // Whoever wrote an operator that there is not is told of that alone.
+            Missing::Operand
+                if (self.errors.kept().last())
+                    .is_some_and(|error| error.code == codes::FOREIGN_OPERATOR && error.end >= end) =>
+            {
+                self.operand_begins();
+            }
             Missing::Operand => {
                 self.operand_begins();
                 let is_message = self.expr().is_some_and(|expr| expr.in_message);
@@ -57,7 +68,9 @@ impl TreeBuilder<'_> {
             Missing::Quote if self.line_is_lost(end) || self.error_since(self.start_of_line(start)) => {
                 self.misnested = true
             }
+            Missing::Quote if self.is_run_over(self.start_of_line(start)) => {}
             Missing::Quote => {
+                self.ran_over = Some(self.at);
                 let opened = self.frames.last().map_or(start, |frame| frame.start);
                 self.errors.push_with(|| messages::unterminated_string(opened, end.max(opened + 1)));
             }
@@ -85,11 +98,19 @@ impl TreeBuilder<'_> {
         let rest = self.text[self.at..].trim_start_matches([' ', '\t']);
         let start = self.text.len() - rest.len();
         let found = messages::stray(rest, start);
+        if rest.starts_with("<<") {
+            self.ran_over = Some(start + rest.find('\n').unwrap_or(rest.len()));
+        }
         let is_stray = found.is_some();
         if let Some(error) = found {
             self.errors.push_with(|| error);
         }
         is_stray
+    }
+
+    /// Whether a place is still in a text that was begun on a line above.
+    fn is_run_over(&self, place: usize) -> bool {
+        self.ran_over.is_some_and(|until| self.text.get(until..place).is_some_and(|between| between.trim().is_empty()))
     }
 
     /// A bracket that is not closed only because of another error: a string that took the rest of its line, a closing
@@ -143,6 +164,10 @@ impl TreeBuilder<'_> {
             let at = self.text[..start].trim_end().len();
             self.errors.push_with(|| messages::unclosed(bracket, opened, at));
             self.said_open = true;
+            return;
+        }
+        if junk == Junk::Declaration && self.is_run_over(start) {
+            self.ran_over = Some(end);
             return;
         }
         let only_closes = text.bytes().all(|byte| matches!(byte, b')' | b']' | b'}' | b' ' | b'\t' | b'\r'));
@@ -206,6 +231,13 @@ impl TreeBuilder<'_> {
             PARAM | LET | FN | FN_PARAM | RESOURCE | GROUP | METADATA | OUTPUT | FIELD_DECL | MEMBER | FOR => IDENT,
             _ => return,
         };
+        let word = &self.text[self.at..end];
+        let is_read_by_name = matches!(declaration, PARAM | LET | FN | FN_PARAM | RESOURCE | GROUP | FOR);
+        if is_read_by_name && RESERVED.contains(&word) {
+            let (start, text) = (self.at, self.text);
+            self.errors.push_with(|| messages::reserved_name(text, start, end));
+            return;
+        }
         if kind != wanted {
             let (declaration, start, text) = (*declaration, self.at, self.text);
             self.errors.push_with(|| messages::name_case(declaration, text, start, end));
