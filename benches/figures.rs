@@ -16,6 +16,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
 
 mod inputs;
+mod straight_line;
 
 /// What one run used.
 #[derive(Clone, Copy, Debug)]
@@ -143,6 +144,7 @@ fn figures(directory: &Path) -> std::io::Result<Vec<Figure>> {
     let generated = file("generated.kit", &inputs::generated_members(10_000))?;
     let literal = file("literal.kit", &inputs::literal_members(5_000))?;
     // The subnet of the example holds 4,093 machines.
+    let biggest = biggest_example()?;
     let example = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/swarm-sim.kit"))?;
     let wide = file("wide.kit", &example.replace("172.31.16.0/20", "172.31.0.0/16"))?;
     let state = directory.join("state").to_string_lossy().into_owned();
@@ -162,6 +164,12 @@ fn figures(directory: &Path) -> std::io::Result<Vec<Figure>> {
             &["check", "examples/swarm-sim.kit"],
             101,
             Limits { wall: ms(3), ..Limits::default() },
+        ),
+        figure(
+            "check of the biggest example, cold process",
+            &["check", &biggest],
+            101,
+            Limits { wall: ms(5), ..Limits::default() },
         ),
         figure(
             "10,000 members from a `for`, compiled",
@@ -209,6 +217,35 @@ fn figures(directory: &Path) -> std::io::Result<Vec<Figure>> {
             Limits { cpu: ms(1000), ..Limits::default() },
         ),
     ])
+}
+
+/// The example with the most bytes, as a user would name it.
+fn biggest_example() -> std::io::Result<String> {
+    let mut biggest = (0, String::new());
+    for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples"))? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".kit") {
+            biggest = biggest.max((entry.metadata()?.len(), format!("examples/{name}")));
+        }
+    }
+    Ok(biggest.1)
+}
+
+/// Members of the files over whose size a check is measured: 2,500 to 50,000 lines.
+const SIZES: [usize; 8] = [250, 500, 1_000, 1_500, 2_000, 3_000, 4_000, 5_000];
+
+/// How long checks take over the size of their files, and whether that is a straight line.
+fn over_size(directory: &Path) -> Result<(String, bool), String> {
+    let mut points = Vec::new();
+    for size in SIZES {
+        let text = inputs::literal_members(size);
+        let path = directory.join(format!("{size}.kit"));
+        std::fs::write(&path, &text).map_err(|error| error.to_string())?;
+        let used = median(env!("CARGO_BIN_EXE_kitc"), &["check".to_owned(), path.to_string_lossy().into_owned()], 7)?;
+        points.push((text.lines().count() as f64, used.cpu.as_secs_f64() * 1e3));
+    }
+    Ok(straight_line::chart(&points))
 }
 
 /// How long the idle replica is watched.
@@ -284,6 +321,19 @@ fn measure_all(wanted: String) -> ExitCode {
             }
             Err(error) => {
                 println!("{:<50} failed: {error}", figure.name);
+                good = false;
+            }
+        }
+    }
+    let size_name = "CPU time of a check over the size of its file";
+    if size_name.contains(&wanted) {
+        match over_size(directory.path()) {
+            Ok((chart, straight)) => {
+                println!("{size_name}:\n{chart}");
+                good &= straight;
+            }
+            Err(error) => {
+                println!("{size_name:<50} failed: {error}");
                 good = false;
             }
         }
