@@ -153,6 +153,13 @@ impl Token {
             content.as_str().as_bytes(),
         ]))
     }
+
+    /// The token that takes the place of this one where it stands for something that is gone, and that the provider has
+    /// forgotten but for its token.
+    #[must_use]
+    pub fn after(&self) -> Self {
+        Self::new(digest(&[b"kit after", self.as_str().as_bytes()]))
+    }
 }
 
 impl ContentHash {

@@ -3,6 +3,7 @@
 //! Nothing here performs an effect, reads a clock, or knows a provider by name. The same inputs give the same
 //! outputs, byte for byte.
 
+mod attempts;
 mod bugs;
 mod change;
 mod draft;
@@ -24,6 +25,7 @@ mod surplus;
 mod survey;
 mod volumes;
 
+pub use attempts::Attempts;
 #[cfg(feature = "planted-bugs")]
 pub use bugs::{Bug, plant};
 pub use change::{

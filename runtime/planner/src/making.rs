@@ -194,7 +194,7 @@ impl<'s> Round<'s> {
             self.renounce(it, operation);
             return;
         }
-        if scene.memory.was_in_vain(address, request.token.as_str(), scene.now) {
+        if scene.memory.attempts.was_in_vain(address, &request.token, scene.now) {
             // The provider keeps answering with a machine that is no more.
             self.failed(it, operation, "what was made never showed in a listing", None);
             return;

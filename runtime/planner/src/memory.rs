@@ -8,6 +8,7 @@ use kit_model::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::attempts::Attempts;
 use crate::bugs::{Bug, planted};
 use crate::survey::{Sight, Survey, Walk};
 
@@ -38,8 +39,8 @@ pub struct Memory {
     operations: BTreeMap<Address, (Generation, u64)>,
     /// Nodes with an open operation that take no tasks any more, and since when that is seen.
     draining: BTreeMap<Address, u64>,
-    /// The last call for an address and when it may be repeated.
-    attempts: BTreeMap<Address, Attempt>,
+    /// What was sent, and what became of it.
+    pub(crate) attempts: Attempts,
     /// Addresses whose creating call may still take effect.
     unknown: BTreeMap<Address, u64>,
     /// Members whose reboot this holder sent, and since when the answer is in hand.
@@ -48,8 +49,6 @@ pub struct Memory {
     ends: BTreeMap<Address, u64>,
     /// What machines found when they booted.
     findings: BTreeMap<Address, BootFinding>,
-    /// Until when the provider asked for quiet, and how often it did in a row.
-    throttled: Option<(u64, u32)>,
     /// Definite refusals that are not journaled yet.
     refused: BTreeMap<Address, String>,
 }
@@ -61,17 +60,6 @@ struct Absence {
     confirmed: bool,
 }
 
-/// Calls of one kind for one address.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Attempt {
-    what: String,
-    count: u32,
-    next_ms: u64,
-    why: String,
-    /// True if the last answer was that it is done.
-    done: bool,
-}
-
 /// Whether something that listings lack is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lack {
@@ -79,10 +67,6 @@ pub(crate) enum Lack {
     Seen { first_ms: u64 },
     NotSeen,
 }
-
-/// The first pause before a call that was answered is repeated without visible effect: longer than what a
-/// provider takes to show it.
-const REPEAT_MS: u64 = 30_000;
 
 /// A pause between two looks in which an election may have passed unseen: a replica that stood still finds that it leads
 /// as before. A leader that is cut off says for 11 to 20 s that it leads, and no sooner leads again.
@@ -113,7 +97,6 @@ impl Memory {
             leader: before.leader.clone(),
             looked_ms: Some(now.boot_ms),
             findings: before.findings.clone(),
-            throttled: before.throttled.filter(|(until_ms, _)| now.boot_ms < until_ms.saturating_add(REPEAT_MS)),
             refused: before.refused.clone(),
             unknown: before.unknown.clone(),
             attempts: before.attempts.clone(),
@@ -279,28 +262,13 @@ impl Memory {
                 .any(|(_, machine)| generation.is_none_or(|generation| machine.marks.generation >= generation));
             !seen && now.since(*since) < policy.settle_ms
         });
-        self.attempts.retain(|address, attempt| {
-            // Kept a while after its time, so that a repetition is known as one.
-            now.boot_ms < attempt.next_ms.saturating_add(policy.backoff_max_ms)
-                && (!self.whole.contains_key(address) || head.operations.contains_key(address))
-        });
+        let over = |address: &Address| self.whole.contains_key(address) && !head.operations.contains_key(address);
+        self.attempts.forget(over, now, policy);
     }
 
     /// Notes that a call is being sent.
     pub fn sent(&mut self, call: &Call, now: Now, policy: &Policy) {
-        let what = what(call);
-        let count = match self.attempts.get(&call.address) {
-            Some(attempt) if attempt.what == what => attempt.count.saturating_add(1),
-            _ => 1,
-        };
-        let attempt = Attempt {
-            what,
-            count,
-            next_ms: now.boot_ms.saturating_add(growing(REPEAT_MS, count, policy)),
-            why: format!("\"{}\" was sent and shows no effect yet", call.action.verb()),
-            done: false,
-        };
-        self.attempts.insert(call.address.clone(), attempt);
+        self.attempts.sent(call, now, policy);
         if matches!(call.action, kit_model::Action::RebootMachine { .. }) {
             self.reboots.remove(&call.address);
         }
@@ -314,61 +282,24 @@ impl Memory {
         if matches!(call.action, kit_model::Action::RebootMachine { .. }) && !matches!(outcome, Outcome::Unknown(_)) {
             self.reboots.insert(call.address.clone(), now.boot_ms);
         }
-        let Some(attempt) = self.attempts.get_mut(&call.address) else { return };
-        let count = attempt.count;
         let creates = matches!(
             call.action,
             kit_model::Action::CreateMachine(_)
                 | kit_model::Action::CreateVolume { .. }
                 | kit_model::Action::CreateResource { .. }
         );
+        if !self.attempts.answered(call, outcome, now, policy) || !creates {
+            return;
+        }
         match outcome {
-            Outcome::Done => {
-                attempt.done = true;
-                if !call.action.is_for_swarm() {
-                    self.throttled = None;
-                }
-                if creates {
-                    // Accepted is not seen: until a listing shows it, nothing else is made in its place.
-                    self.unknown.insert(call.address.clone(), now.boot_ms);
-                }
+            // Accepted is not seen: until a listing shows it, nothing else is made in its place.
+            Outcome::Done | Outcome::Unknown(_) => {
+                self.unknown.insert(call.address.clone(), now.boot_ms);
             }
-            Outcome::NotSent(_) => {
-                // Nothing happened: the next permit tries at once.
-                attempt.count = count.saturating_sub(1);
-                attempt.next_ms = now.boot_ms;
+            Outcome::Refused(error) if matches!(error.class, ErrorClass::Conflict | ErrorClass::Fatal) => {
+                self.refused.insert(call.address.clone(), error.to_string());
             }
-            Outcome::Unknown(why) => {
-                attempt.next_ms = now.boot_ms.saturating_add(growing(policy.backoff_ms, count, policy));
-                attempt.why = format!("the answer to \"{}\" was lost: {why}", call.action.verb());
-                if creates {
-                    self.unknown.insert(call.address.clone(), now.boot_ms);
-                }
-            }
-            Outcome::Refused(error) => {
-                attempt.next_ms = now.boot_ms.saturating_add(growing(policy.backoff_ms, count, policy));
-                attempt.why = error.to_string();
-                match error.class {
-                    ErrorClass::Throttled => {
-                        let times = self.throttled.map_or(0, |(_, times)| times).saturating_add(1);
-                        // A whole batch is refused in one breath: that counts once.
-                        if self.throttled.is_none_or(|(until_ms, _)| now.boot_ms >= until_ms) {
-                            let until_ms = now.boot_ms.saturating_add(growing(policy.backoff_ms, times, policy));
-                            self.throttled = Some((until_ms, times));
-                        }
-                        // It took no effect: it counts as no try.
-                        if let Some(attempt) = self.attempts.get_mut(&call.address) {
-                            attempt.count = count.saturating_sub(1);
-                        }
-                    }
-                    ErrorClass::Capacity | ErrorClass::NotYet => {}
-                    ErrorClass::Conflict | ErrorClass::Fatal => {
-                        if creates {
-                            self.refused.insert(call.address.clone(), error.to_string());
-                        }
-                    }
-                }
-            }
+            Outcome::Refused(_) | Outcome::NotSent(_) => {}
         }
     }
 
@@ -380,39 +311,6 @@ impl Memory {
     /// Creations that were definitely refused, and why.
     pub(crate) fn refusals(&self) -> impl Iterator<Item = (&Address, &str)> {
         self.refused.iter().map(|(address, why)| (address, why.as_str()))
-    }
-
-    /// Whether `what` may be sent for `address`; else why not, and for how long.
-    pub(crate) fn may_send(
-        &self,
-        address: &Address,
-        what: &str,
-        provider: bool,
-        now: Now,
-    ) -> Result<(), (String, u64)> {
-        if planted(Bug::RepeatWithoutPause) {
-            return Ok(());
-        }
-        if provider
-            && let Some((until_ms, _)) = self.throttled
-            && now.boot_ms < until_ms
-        {
-            return Err(("the provider asks for fewer requests".to_owned(), until_ms - now.boot_ms));
-        }
-        match self.attempts.get(address) {
-            Some(attempt) if attempt.what == what && now.boot_ms < attempt.next_ms => {
-                Err((attempt.why.clone(), attempt.next_ms - now.boot_ms))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether a creation under `token` was answered as done, twice, with a pause each time, and still nothing of it
-    /// shows: the token stands for something that is gone.
-    pub(crate) fn was_in_vain(&self, address: &Address, token: &str, now: Now) -> bool {
-        self.attempts.get(address).is_some_and(|attempt| {
-            attempt.done && attempt.count >= 2 && now.boot_ms >= attempt.next_ms && attempt.what.ends_with(token)
-        })
     }
 
     pub(crate) fn absence(&self, address: &Address) -> Lack {
@@ -508,36 +406,6 @@ impl Memory {
     pub(crate) fn absent_in<'m>(&'m self, group: &'m str) -> impl Iterator<Item = &'m Address> {
         self.absent.keys().filter(move |address| address.group() == group)
     }
-}
-
-/// What a call does, and to what: the same text for the same call in another round.
-pub(crate) fn what(call: &Call) -> String {
-    what_of(&call.action)
-}
-
-pub(crate) fn what_of(action: &kit_model::Action) -> String {
-    use kit_model::Action;
-    let verb = action.verb();
-    match action {
-        Action::CreateResource { token, .. } | Action::CreateVolume { token, .. } => format!("{verb} {token}"),
-        Action::CreateMachine(request) => format!("{verb} {}", request.token),
-        Action::StartMachine { machine } | Action::RebootMachine { machine } | Action::TerminateMachine { machine } => {
-            format!("{verb} {machine}")
-        }
-        Action::AttachVolume { volume, machine } | Action::ForceDetach { volume, machine } => {
-            format!("{verb} {volume} {machine}")
-        }
-        Action::MarkFormed { volume } | Action::RetireVolume { volume } => format!("{verb} {volume}"),
-        Action::SetAvailability { node, version, .. }
-        | Action::SetRole { node, version, .. }
-        | Action::SetLabels { node, version, .. } => format!("{verb} {node} {version}"),
-        Action::RemoveNode { node } => format!("{verb} {node}"),
-    }
-}
-
-fn growing(first_ms: u64, count: u32, policy: &Policy) -> u64 {
-    let doubled = first_ms.saturating_mul(1 << count.saturating_sub(1).min(16));
-    doubled.min(policy.backoff_max_ms.max(first_ms))
 }
 
 fn lack(absences: &BTreeMap<Address, Absence>, address: &Address) -> Lack {

@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kit_model::{
     Action, Address, Approval, Blocked, ClusterUid, Generation, Head, Inventory, Machine, MachineId, MachineState,
-    MemberSpec, Plan, Reason, ResourceSpec, Spec, Step, Token, Volume, VolumeState,
+    MemberSpec, Now, Plan, Reason, ResourceSpec, Spec, Step, Token, Volume, VolumeState,
 };
 
+use crate::attempts::Attempts;
 use crate::bugs::{Bug, planted};
 use crate::request::{machine_request, unseeded};
 
@@ -33,8 +34,10 @@ pub fn is_formed(inventory: &Inventory) -> bool {
 /// What is missing up to the seed machine: resources, the volumes of the group that leads, the seed. Creates
 /// only, each by its token, so that it may be interrupted and repeated at any point. Nothing where the Swarm
 /// was formed.
+///
+/// `attempts` is what the same process sent before.
 #[must_use]
-pub fn bootstrap(spec: &Spec, uid: &ClusterUid, inventory: &Inventory) -> Plan {
+pub fn bootstrap(spec: &Spec, uid: &ClusterUid, inventory: &Inventory, attempts: &mut Attempts, now: Now) -> Plan {
     let mut plan = Plan::default();
     if is_formed(inventory) && !planted(Bug::OperatorAfterFormed) {
         return plan;
@@ -51,10 +54,10 @@ pub fn bootstrap(spec: &Spec, uid: &ClusterUid, inventory: &Inventory) -> Plan {
     let Some(seed) = spec.seed() else { return plan };
     let leaders = spec.leader_group().into_iter().flat_map(|group| &group.members);
     for member in leaders.filter_map(|address| spec.members.get(address)) {
-        ready &= volume_step(&mut plan, uid, inventory, member);
+        ready &= volume_step(&mut plan, uid, inventory, member, attempts, now);
     }
     if ready {
-        seed_step(&mut plan, spec, uid, inventory, seed);
+        seed_step(&mut plan, spec, uid, inventory, seed, attempts, now);
     }
     plan
 }
@@ -94,7 +97,14 @@ fn resource_step(
 }
 
 /// True once the member's volume exists and is whole.
-fn volume_step(plan: &mut Plan, uid: &ClusterUid, inventory: &Inventory, member: &MemberSpec) -> bool {
+fn volume_step(
+    plan: &mut Plan,
+    uid: &ClusterUid,
+    inventory: &Inventory,
+    member: &MemberSpec,
+    attempts: &mut Attempts,
+    now: Now,
+) -> bool {
     let Some(properties) = &member.volume else { return true };
     match inventory.volume_of(&member.address).map(|volume| &volume.state) {
         Some(VolumeState::Available | VolumeState::Held(_)) => true,
@@ -109,7 +119,7 @@ fn volume_step(plan: &mut Plan, uid: &ClusterUid, inventory: &Inventory, member:
                     address: member.address.clone(),
                     generation: Generation(0),
                     properties: std::sync::Arc::clone(properties),
-                    token: Token::of_volume(uid, &member.address, Generation(0)),
+                    token: attempts.token(&member.address, Token::of_volume(uid, &member.address, Generation(0)), now),
                 },
                 why: "its volume does not exist yet".to_owned(),
             });
@@ -118,7 +128,15 @@ fn volume_step(plan: &mut Plan, uid: &ClusterUid, inventory: &Inventory, member:
     }
 }
 
-fn seed_step(plan: &mut Plan, spec: &Spec, uid: &ClusterUid, inventory: &Inventory, seed: &MemberSpec) {
+fn seed_step(
+    plan: &mut Plan,
+    spec: &Spec,
+    uid: &ClusterUid,
+    inventory: &Inventory,
+    seed: &MemberSpec,
+    attempts: &mut Attempts,
+    now: Now,
+) {
     let machines = Machines::of(inventory, &seed.address);
     if let Some(machine) = machines.live {
         if keep_up(plan, inventory, seed, machine) {
@@ -135,6 +153,7 @@ fn seed_step(plan: &mut Plan, spec: &Spec, uid: &ClusterUid, inventory: &Invento
             format!("the seed machine {} is terminated and had not formed the Swarm", dead.id),
         ),
     };
+    let token = attempts.token(&seed.address, token, now);
     make(plan, spec, uid, inventory, seed, Generation(0), token, why);
 }
 
@@ -142,10 +161,18 @@ fn seed_step(plan: &mut Plan, spec: &Spec, uid: &ClusterUid, inventory: &Invento
 /// started, what is gone is made at its own IP with its own volume. All of them, for a machine that runs may have
 /// lost its state.
 ///
-/// `absent` names members whose machines are missing from two complete listings a minute apart.
+/// `absent` names members whose machines are missing from two complete listings a minute apart; `attempts` is what the
+/// same process sent before.
 #[must_use]
-pub fn recover(spec: &Spec, uid: &ClusterUid, inventory: &Inventory, absent: &BTreeSet<Address>) -> Plan {
-    recover_after(spec, uid, inventory, absent, None)
+pub fn recover(
+    spec: &Spec,
+    uid: &ClusterUid,
+    inventory: &Inventory,
+    absent: &BTreeSet<Address>,
+    attempts: &mut Attempts,
+    now: Now,
+) -> Plan {
+    recover_after(spec, uid, inventory, absent, None, attempts, now)
 }
 
 /// The same, where the journal still names the machine of an only manager that ended.
@@ -155,6 +182,8 @@ fn recover_after(
     inventory: &Inventory,
     absent: &BTreeSet<Address>,
     ended: Option<&MachineId>,
+    attempts: &mut Attempts,
+    now: Now,
 ) -> Plan {
     let mut plan = Plan::default();
     if !inventory.complete {
@@ -205,6 +234,7 @@ fn recover_after(
             }
         };
         let token = Token::of_rescue(uid, &member.address, &dead, &member.content);
+        let token = attempts.token(&member.address, token, now);
         make(&mut plan, spec, uid, inventory, member, generation, token, why);
     }
     plan
@@ -222,6 +252,8 @@ pub fn outage(
     head: &Head,
     inventory: &Inventory,
     absent: &BTreeSet<Address>,
+    attempts: &mut Attempts,
+    now: Now,
 ) -> Option<Plan> {
     let [address] = spec.leader_group()?.members.as_slice() else { return None };
     let operation = head.operations.get(address).filter(|operation| !operation.condemned.is_empty())?;
@@ -231,7 +263,7 @@ pub fn outage(
     let mut plan = Plan::default();
     let ends = |machine: &&Machine| operation.condemned.contains(&machine.id) && !machine.state.is_terminal();
     let Some(machine) = inventory.machines_of(address).find(ends) else {
-        return Some(recover_after(spec, uid, inventory, absent, operation.condemned.last()));
+        return Some(recover_after(spec, uid, inventory, absent, operation.condemned.last(), attempts, now));
     };
     let id = machine.id.clone();
     match machine.state {

@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use crate::bugs::{Bug, planted};
 use crate::draft::Draft;
 use crate::majority::Voters;
-use crate::memory::{Lack, Memory, what_of};
+use crate::memory::{Lack, Memory};
 use crate::request::manager_ips;
 use crate::retire::former_group;
 use crate::specs::Specs;
@@ -452,8 +452,7 @@ impl<'s> Round<'s> {
         if self.steps.len() >= scene.policy.max_batch {
             return false;
         }
-        let what = what_of(&action);
-        if let Err((why, left_ms)) = scene.memory.may_send(address, &what, !action.is_for_swarm(), scene.now) {
+        if let Err((why, left_ms)) = scene.memory.attempts.may_send(address, &action, scene.now) {
             self.block(Some(address), Reason::Backoff { why, left_ms });
             return false;
         }

@@ -95,11 +95,17 @@ impl<'s> Round<'s> {
 
     pub(crate) fn create_volume(&mut self, it: &Subject<'s>, operation: &Operation) {
         let Some(properties) = it.member.and_then(|member| member.volume.clone()) else { return };
+        let token = Token::of_volume(&self.scene.head.uid, &it.address, operation.generation);
+        if self.scene.memory.attempts.was_in_vain(&it.address, &token, self.scene.now) {
+            // The provider keeps answering with a volume that is no more.
+            self.failed(it, operation, "the volume that was made never showed in a listing", None);
+            return;
+        }
         let action = Action::CreateVolume {
             address: it.address.clone(),
             generation: operation.generation,
             properties,
-            token: Token::of_volume(&self.scene.head.uid, &it.address, operation.generation),
+            token,
         };
         self.step(&it.address, action, "it has no volume".to_owned());
     }

@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use kit_model::{Anchor, ClusterUid, ErrorClass, Outcome, Plan, Reason};
+use kit_model::{Anchor, ClusterUid, ErrorClass, Outcome, Plan, Reason, Step};
+use kit_planner::Attempts;
 use tokio::time::{Instant, sleep};
 
-use super::again::Again;
 use super::commit::Revision;
 use super::follow::things_of;
-use super::send::trouble;
+use super::send::{refused, trouble};
 use super::{Operator, Progress};
 use crate::codes;
 use crate::error::OperatorError;
@@ -57,7 +57,7 @@ impl Operator {
         let mut waits_for = String::new();
         let mut given = false;
         let mut first = true;
-        let mut again = Again::new(&self.site.policy());
+        let mut attempts = Attempts::default();
         loop {
             match self.list(&uid, Some(&revision.spec)).await {
                 // Looked at anew before each call: the moment that a volume is formed, the operator is done.
@@ -67,13 +67,17 @@ impl Operator {
                         self.site.give_revision(&seed.address, revision).await?;
                         given = true;
                     }
-                    let plan = kit_planner::bootstrap(&revision.spec, &uid, &inventory);
+                    let now = self.site.clock_now();
+                    let plan = kit_planner::bootstrap(&revision.spec, &uid, &inventory, &mut attempts, now);
                     // A member counts once it is whole, which is after the beginning.
                     let done = inventory.resources.iter().filter(|live| live.ready).count();
-                    let sends = plan.steps.first().is_some_and(|step| again.may_send(step));
-                    if sends || plan.steps.is_empty() {
-                        waits_for = self.begin_step(&uid, &plan, progress).await?.unwrap_or(waits_for);
-                    }
+                    let sends = match plan.steps.first() {
+                        Some(step) => self.begin_step(&uid, step, &mut attempts, progress, &mut waits_for).await?,
+                        None => {
+                            waits_for = what_waits(&plan).unwrap_or(waits_for);
+                            false
+                        }
+                    };
                     progress.waiting(done.min(total), total, &waits_for);
                     // Another step at once; the same one again only after a pause, where a listing lags.
                     if sends && Instant::now() < deadline {
@@ -93,41 +97,40 @@ impl Operator {
         }
     }
 
-    /// Sends the first step. Says what is waited for.
+    /// Sends a step, and says what is waited for. False where it was sent a short while ago.
     async fn begin_step(
         &self,
         uid: &ClusterUid,
-        plan: &Plan,
+        step: &Step,
+        attempts: &mut Attempts,
         progress: &dyn Progress,
-    ) -> Result<Option<String>, OperatorError> {
-        let Some(step) = plan.steps.first() else {
-            return Ok(plan.blocked.first().map(|blocked| match &blocked.address {
-                // It waits for itself while it is being made.
-                Some(address) if blocked.reason == (Reason::DependsOn { address: address.clone() }) => {
-                    format!("{address} is being made")
-                }
-                Some(address) => format!("{address}: {}", blocked.reason),
-                None => blocked.reason.to_string(),
-            }));
-        };
-        progress.step(&format!("{}: {} ({})", step.address, step.action.verb(), step.why));
-        let outcome = self.send(uid, step).await;
+        waits_for: &mut String,
+    ) -> Result<bool, OperatorError> {
+        let Some(outcome) = self.send(uid, step, attempts, progress).await else { return Ok(false) };
         if let Outcome::Refused(error) = &outcome
             && matches!(error.class, ErrorClass::Fatal | ErrorClass::Conflict)
         {
-            return Err(OperatorError::new(
-                codes::PROVIDER_SILENT,
-                format!("{}: {} was refused: {error}", step.address, step.action.verb()),
-            ));
+            return Err(refused(step, error));
         }
-        let Some(trouble) = trouble(&outcome) else {
-            return Ok(Some(format!("{}: {}", step.address, step.action.verb())));
-        };
-        let trouble = format!("{}: {} was {trouble}", step.address, step.action.verb());
-        progress.step(&trouble);
-        sleep(LOOK_EVERY).await;
-        Ok(Some(trouble))
+        *waits_for = format!("{}: {}", step.address, step.action.verb());
+        if let Some(trouble) = trouble(&outcome) {
+            waits_for.push_str(&format!(" was {trouble}"));
+            sleep(LOOK_EVERY).await;
+        }
+        Ok(true)
     }
+}
+
+/// What a beginning waits for that has nothing to send.
+fn what_waits(plan: &Plan) -> Option<String> {
+    plan.blocked.first().map(|blocked| match &blocked.address {
+        // It waits for itself while it is being made.
+        Some(address) if blocked.reason == (Reason::DependsOn { address: address.clone() }) => {
+            format!("{address} is being made")
+        }
+        Some(address) => format!("{address}: {}", blocked.reason),
+        None => blocked.reason.to_string(),
+    })
 }
 
 /// A random uid from the kernel: 122 random bits.

@@ -1,14 +1,13 @@
 //! The end of a cluster: committed first, so that nothing heals; then machines, then resources, then the
 //! anchor. Volumes only by their literal names.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use kit_model::{Address, ClusterUid, Inventory, MachineId, PermitState, Spec, VolumeId, VolumeState};
+use kit_model::{Address, ClusterUid, Inventory, MachineId, Outcome, PermitState, Spec, VolumeId, VolumeState};
+use kit_planner::Attempts;
 use tokio::time::{Instant, sleep};
 
-use super::again::Again;
-use super::send::trouble;
 use super::{Operator, Progress};
 use crate::codes;
 use crate::error::OperatorError;
@@ -95,25 +94,25 @@ impl Operator {
         let inventory = self.list(&anchor.uid, Some(spec)).await?;
         are_ours(volumes, &inventory)?;
         self.stop_healing(&anchor.uid, spec, progress).await?;
-        let mut again = Again::new(&self.site.policy());
+        let mut attempts = Attempts::default();
+        // A resource that something still holds is asked for again, but not as fast as it is refused.
+        let pause = Duration::from_millis(self.site.policy().backoff_ms);
+        let mut asked: BTreeMap<Address, Instant> = BTreeMap::new();
         let deadline = Instant::now() + PATIENCE;
         let mut ended = BTreeSet::new();
         loop {
             let inventory = self.list(&anchor.uid, Some(spec)).await?;
             let left = kit_planner::demolish(spec, &inventory);
-            for step in left.steps.iter().filter(|step| again.may_send(step)) {
-                progress.step(&format!("{}: {}", step.address, step.action.verb()));
-                match trouble(&self.send(&anchor.uid, step).await) {
-                    Some(trouble) => progress.step(&format!("{}: {} was {trouble}", step.address, step.action.verb())),
-                    None => {
-                        ended.insert(step.address.clone());
-                    }
+            for step in &left.steps {
+                if self.send(&anchor.uid, step, &mut attempts, progress).await == Some(Outcome::Done) {
+                    ended.insert(step.address.clone());
                 }
             }
             for address in &left.resources {
-                if !again.may(format!("{address} remove")) {
+                if asked.get(address).is_some_and(|at| at.elapsed() < pause) {
                     continue;
                 }
+                asked.insert(address.clone(), Instant::now());
                 progress.step(&format!("{address}: remove"));
                 if let Err(error) = self.asked(self.site.provider().remove_resource(&anchor.uid, address)).await {
                     progress.step(&format!("{address}: {error}"));

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use kit_graph::{Explained, Graph, OriginKind, Value};
 use kit_model::{
-    Address, Blocked, BootId, ClusterUid, Head, Inventory, Machine, MachineState, Plan, ReplicaIdentity, RevisionId,
-    Risk, Spec, SwarmView,
+    Address, Blocked, BootId, ClusterUid, Head, Inventory, Machine, MachineState, Now, Plan, ReplicaIdentity,
+    RevisionId, Risk, Spec, SwarmView,
 };
-use kit_planner::{ChangeRefused, Memory, Specs};
+use kit_planner::{Attempts, ChangeRefused, Memory, Specs};
 use serde::Serialize;
 use tokio::time::timeout;
 
@@ -138,13 +138,18 @@ impl PlannedWait {
     }
 }
 
+/// The beginning of a cluster as a process sees it that has sent nothing yet.
+fn from_nothing(new: &Revision, uid: &ClusterUid, inventory: &Inventory) -> Plan {
+    kit_planner::bootstrap(&new.spec, uid, inventory, &mut Attempts::default(), Now::default())
+}
+
 impl DryRun {
     /// What applying `new` would do where there is nothing yet.
     #[must_use]
     pub fn of_nothing(new: &Revision) -> Self {
         let nothing = Inventory { complete: true, ..Inventory::default() };
         // Nobody claimed the name: what would be made is the same under any uid.
-        let plan = kit_planner::bootstrap(&new.spec, &ClusterUid::from("unclaimed"), &nothing);
+        let plan = from_nothing(new, &ClusterUid::from("unclaimed"), &nothing);
         shown(new, None, None, &nothing, plan)
     }
 
@@ -166,7 +171,7 @@ impl Operator {
             view.inventory.as_ref().map_err(|why| OperatorError::new(crate::codes::PROVIDER_SILENT, why.clone()))?;
         if !kit_planner::is_formed(inventory) {
             let Some(anchor) = &view.anchor else { return Ok(DryRun::of_nothing(new)) };
-            let plan = kit_planner::bootstrap(&new.spec, &anchor.uid, inventory);
+            let plan = from_nothing(new, &anchor.uid, inventory);
             return Ok(shown(new, None, None, inventory, plan));
         }
         let head = match (&view.head, &view.via) {

@@ -3,7 +3,6 @@
 //! Once a cluster is formed it provisions nothing any more but in `recover`, when no manager runs, and in
 //! `destroy`, after that was committed.
 
-mod again;
 mod begin;
 mod change;
 mod commit;

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kit_model::{Address, Approval, ErrorClass, Head, Outcome, Spec};
-use kit_planner::Resume;
+use kit_model::{Address, Approval, Head, Spec};
+use kit_planner::{Attempts, Resume};
 use tokio::time::{Instant, sleep};
 
-use super::again::Again;
-use super::send::trouble;
+use super::send::refused_for_good;
 use super::{Operator, Progress};
 use crate::codes;
 use crate::error::OperatorError;
@@ -37,7 +36,7 @@ impl Operator {
         };
         let anchor = self.anchor().await?.ok_or_else(|| self.not_formed())?;
         let deadline = Instant::now() + patience;
-        let mut again = Again::new(&self.site.policy());
+        let mut attempts = Attempts::default();
         let mut first_absent: BTreeMap<Address, u64> = BTreeMap::new();
         let mut last: Option<Head> = None;
         let mut waits_for = "the manager answers".to_owned();
@@ -63,19 +62,12 @@ impl Operator {
                 && let Ok(inventory) = self.list(&anchor.uid, Some(spec)).await
             {
                 let absent = self.confirmed_absent(spec, &inventory, &mut first_absent);
-                let plan = kit_planner::outage(spec, &anchor.uid, head, &inventory, &absent).unwrap_or_default();
-                for step in plan.steps.iter().filter(|step| again.may_send(step)) {
-                    progress.step(&format!("{}: {} ({})", step.address, step.action.verb(), step.why));
-                    let outcome = self.send(&anchor.uid, step).await;
-                    if let Outcome::Refused(error) = &outcome
-                        && error.class == ErrorClass::Fatal
-                    {
-                        let message = format!("{}: {} was refused: {error}", step.address, step.action.verb());
-                        return Err(OperatorError::new(codes::PROVIDER_SILENT, message));
-                    }
-                    if let Some(trouble) = trouble(&outcome) {
-                        progress.step(&format!("{}: {} was {trouble}", step.address, step.action.verb()));
-                    }
+                let now = self.site.clock_now();
+                let plan = kit_planner::outage(spec, &anchor.uid, head, &inventory, &absent, &mut attempts, now)
+                    .unwrap_or_default();
+                for step in &plan.steps {
+                    let outcome = self.send(&anchor.uid, step, &mut attempts, progress).await;
+                    refused_for_good(step, outcome.as_ref())?;
                 }
                 waits_for = match plan.blocked.first() {
                     Some(blocked) => format!("{member}: {}", blocked.reason),

@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use kit_model::{Address, ErrorClass, Inventory, MachineState, Outcome, Plan, Spec, Volume};
+use kit_model::{Address, Inventory, MachineState, Plan, Spec, Volume};
+use kit_planner::Attempts;
 use tokio::time::{Instant, sleep};
 
-use super::again::Again;
 use super::reach::candidates;
-use super::send::trouble;
+use super::send::refused_for_good;
 use super::{Operator, Progress};
 use crate::codes;
 use crate::error::OperatorError;
@@ -81,7 +81,7 @@ impl Operator {
             return Err(OperatorError::new(codes::MANAGERS_RUN, enough)
                 .with_help("after the loss of a leader try again in 20 s; `kitc status` shows what they wait for"));
         }
-        let mut again = Again::new(&self.site.policy());
+        let mut attempts = Attempts::default();
         let deadline = Instant::now() + PATIENCE;
         let mut first_absent: BTreeMap<Address, u64> = BTreeMap::new();
         let mut waits_for;
@@ -95,25 +95,14 @@ impl Operator {
                     // Asked anew of each listing: once enough run, they elect a leader and its replica heals the rest.
                     let plan = match enough_run(spec, &inventory) {
                         Some(_) => Plan::default(),
-                        None => kit_planner::recover(spec, &anchor.uid, &inventory, &absent),
+                        None => {
+                            let now = self.site.clock_now();
+                            kit_planner::recover(spec, &anchor.uid, &inventory, &absent, &mut attempts, now)
+                        }
                     };
                     for step in &plan.steps {
-                        if !again.may_send(step) {
-                            continue;
-                        }
-                        progress.step(&format!("{}: {} ({})", step.address, step.action.verb(), step.why));
-                        let outcome = self.send(&anchor.uid, step).await;
-                        if let Outcome::Refused(error) = &outcome
-                            && error.class == ErrorClass::Fatal
-                        {
-                            return Err(OperatorError::new(
-                                codes::PROVIDER_SILENT,
-                                format!("{}: {} was refused: {error}", step.address, step.action.verb()),
-                            ));
-                        }
-                        if let Some(trouble) = trouble(&outcome) {
-                            progress.step(&format!("{}: {} was {trouble}", step.address, step.action.verb()));
-                        }
+                        let outcome = self.send(&anchor.uid, step, &mut attempts, progress).await;
+                        refused_for_good(step, outcome.as_ref())?;
                     }
                     waits_for = match plan.blocked.first() {
                         Some(blocked) => match &blocked.address {

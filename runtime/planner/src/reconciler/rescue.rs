@@ -12,10 +12,10 @@ use kit_model::{
 };
 
 use super::{Level, Reconciler, ReplicaRole, report};
+use crate::attempts::Attempts;
 use crate::bugs::{Bug, planted};
 use crate::gate::Gate;
 use crate::majority::majority;
-use crate::memory::{Memory, what_of};
 use crate::request::{render, unseeded};
 use crate::specs::Specs;
 
@@ -27,7 +27,7 @@ pub(super) struct Evidence {
     /// Since when each complete listing showed too few running managers.
     short_ms: Option<u64>,
     /// What the rescue itself sent.
-    pub(super) memory: Memory,
+    pub(super) attempts: Attempts,
 }
 
 impl Evidence {
@@ -119,8 +119,7 @@ impl Reconciler {
         }
         let scene =
             RescueScene { specs: &self.specs, spec: &spec, uid: &head.uid, inventory: &inventory, dead: &self.dead };
-        let (steps, blocked) =
-            rescue_steps(&scene, |address, action| self.evidence.memory.may_send(address, &what_of(action), true, now));
+        let (steps, blocked) = rescue_steps(&scene, &mut self.evidence.attempts, now);
         self.tell(blocked, out);
         if steps.is_empty() {
             self.gate = Gate::closed();
@@ -202,17 +201,14 @@ struct RescueScene<'a> {
 
 /// What may be done without a quorum, for the members of the group that leads: start what is stopped, make at its
 /// address who is seen terminal and has a formed volume, attach a member's own volume.
-fn rescue_steps(
-    scene: &RescueScene<'_>,
-    may_send: impl Fn(&Address, &Action) -> Result<(), (String, u64)>,
-) -> (Vec<Step>, Vec<Blocked>) {
+fn rescue_steps(scene: &RescueScene<'_>, attempts: &mut Attempts, now: Now) -> (Vec<Step>, Vec<Blocked>) {
     let mut steps = Vec::new();
     let mut blocked = Vec::new();
     let Some(group) = scene.spec.leader_group() else { return (steps, blocked) };
     for address in &group.members {
-        match rescue_step(scene, address) {
+        match rescue_step(scene, address, attempts, now) {
             Ok(None) => {}
-            Ok(Some((action, why))) => match may_send(address, &action) {
+            Ok(Some((action, why))) => match attempts.may_send(address, &action, now) {
                 Ok(()) => steps.push(Step { address: address.clone(), action, why }),
                 Err((why, left_ms)) => {
                     blocked.push(Blocked { address: Some(address.clone()), reason: Reason::Backoff { why, left_ms } })
@@ -224,12 +220,17 @@ fn rescue_steps(
     (steps, blocked)
 }
 
-fn rescue_step(scene: &RescueScene<'_>, address: &Address) -> Result<Option<(Action, String)>, Reason> {
+fn rescue_step(
+    scene: &RescueScene<'_>,
+    address: &Address,
+    attempts: &mut Attempts,
+    now: Now,
+) -> Result<Option<(Action, String)>, Reason> {
     let inventory = scene.inventory;
     let volume = inventory.volume_of(address).ok_or(Reason::VolumeGone)?;
     let live: Vec<&Machine> = inventory.machines_of(address).filter(|machine| !machine.state.is_terminal()).collect();
     match live.as_slice() {
-        [] => make(scene, address, volume).map(Some),
+        [] => make(scene, address, volume, attempts, now).map(Some),
         [machine] => match machine.state {
             MachineState::Stopped => {
                 let why = format!("its machine {} is stopped", machine.id);
@@ -260,7 +261,13 @@ fn rescue_step(scene: &RescueScene<'_>, address: &Address) -> Result<Option<(Act
 }
 
 /// The request for a member that is gone.
-fn make(scene: &RescueScene<'_>, address: &Address, volume: &Volume) -> Result<(Action, String), Reason> {
+fn make(
+    scene: &RescueScene<'_>,
+    address: &Address,
+    volume: &Volume,
+    attempts: &mut Attempts,
+    now: Now,
+) -> Result<(Action, String), Reason> {
     let RescueScene { specs, spec, uid, inventory, dead } = *scene;
     if !volume.formed {
         return Err(Reason::NotFormed);
@@ -290,7 +297,7 @@ fn make(scene: &RescueScene<'_>, address: &Address, volume: &Volume) -> Result<(
             return Err(Reason::IpHeldByMachine { machine: holder.id.clone() });
         }
     }
-    let token = Token::of_rescue(uid, address, &dead.id, &member.content);
+    let token = attempts.token(address, Token::of_rescue(uid, address, &dead.id, &member.content), now);
     let ips = former.manager_ips();
     let request = render(uid, former, group, Some(member), address, dead.marks.generation, token, &ips);
     // Its volume bears the mark: there is a Swarm to come back to, and none to begin.

@@ -174,7 +174,7 @@ impl Reconciler {
             out.push(report(Level::Info, "step", Some(step.address.clone()), text));
             let call = Call { id, address: step.address, authority, not_after_boot_ms, action: step.action };
             match authority {
-                Authority::Rescue => self.evidence.memory.sent(&call, now, &self.policy),
+                Authority::Rescue => self.evidence.attempts.sent(&call, now, &self.policy),
                 _ => {
                     if let Some(memory) = &mut self.memory {
                         memory.sent(&call, now, &self.policy);
@@ -204,8 +204,9 @@ impl Reconciler {
             Outcome::Unknown(why) => (Level::Warn, format!("{verb}: no answer in hand: {why}")),
         };
         out.push(report(level, "outcome", Some(call.address.clone()), text));
-        let memory = if rescue { Some(&mut self.evidence.memory) } else { self.memory.as_mut() };
-        if let Some(memory) = memory {
+        if rescue {
+            self.evidence.attempts.answered(&call, outcome, now, &self.policy);
+        } else if let Some(memory) = &mut self.memory {
             memory.answered(&call, outcome, now, &self.policy);
         }
         if settled {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kit_model::{
     Address, Authority, Call, CallId, CommitResult, Head, Inventory, Now, Outcome, Plan, Reason, Spec, Versioned,
 };
-use kit_planner::{Resume, bootstrap, commit_revision, outage, pause, recover, resume, rollback_target};
+use kit_planner::{Attempts, Resume, bootstrap, commit_revision, outage, pause, recover, resume, rollback_target};
 
 use kit_sim::Sender;
 
@@ -26,9 +26,6 @@ const SEEN_BEFORE_ACTING: u32 = 3;
 /// How often in a row a person must see a Swarm without a leader before taking it for one that does not come back
 /// by itself: ten minutes, in which managers rescue what they can.
 const SEEN_BEFORE_RECOVERING: u32 = 30;
-/// After how long the operator's process asks again for what does not show, in milliseconds: the usual lag of a
-/// listing, and some more.
-const ASK_AGAIN_MS: u64 = 12_000;
 /// The way of an operator's call, usually, in milliseconds.
 const CALL_MS: u64 = 120;
 
@@ -64,8 +61,8 @@ pub(crate) struct Operator {
     /// The head that condemns the only manager's machine, as it was read last.
     outage: Option<Box<Head>>,
     calls: u64,
-    /// When what was asked for last.
-    asked: BTreeMap<(Address, &'static str), u64>,
+    /// What its process sent, and what became of it.
+    attempts: Attempts,
     /// How often it was to look: only the newest such wish counts.
     looks: u64,
     formed: bool,
@@ -85,7 +82,7 @@ impl Operator {
             recovering: false,
             outage: None,
             calls: 0,
-            asked: BTreeMap::new(),
+            attempts: Attempts::default(),
             looks: 0,
             formed: false,
             in_flight: 0,
@@ -165,21 +162,24 @@ impl World {
         }
         if self.operator.in_flight == 0 {
             let spec = Arc::clone(self.subject.spec());
-            let plan = bootstrap(&spec, &self.uid, &inventory);
+            let now = self.operators_now();
+            let plan = bootstrap(&spec, &self.uid, &inventory, &mut self.operator.attempts, now);
             self.send_as_operator(plan, &inventory, Purpose::Bootstrap);
         }
+    }
+
+    /// The time on the operator's own machine, which is the one of the world.
+    fn operators_now(&self) -> Now {
+        Now { boot_ms: self.at_ms, ..Now::default() }
     }
 
     fn send_as_operator(&mut self, plan: Plan, inventory: &Arc<Inventory>, purpose: Purpose) {
         let mut leave_ms = self.at_ms;
         for step in plan.steps {
-            // What was just asked for may not be listed yet.
-            let what = (step.address.clone(), step.action.verb());
-            let asked_ms = self.operator.asked.get(&what).copied();
-            if asked_ms.is_some_and(|asked_ms| self.at_ms < asked_ms + ASK_AGAIN_MS) {
+            let now = self.operators_now();
+            if self.operator.attempts.may_send(&step.address, &step.action, now).is_err() {
                 continue;
             }
-            self.operator.asked.insert(what, self.at_ms);
             leave_ms += self.random.latency(CALL_MS);
             self.operator.calls += 1;
             if self.timeline.is_kept() {
@@ -194,6 +194,7 @@ impl World {
                 not_after_boot_ms: u64::MAX,
                 action: step.action,
             };
+            self.operator.attempts.sent(&call, now, &self.policy);
             let view = View { inventory: Some(Arc::clone(inventory)), ..View::default() };
             let admission = Admission { at_ms: self.at_ms, by: Actor::Operator { purpose }, call, view };
             self.admitted(&admission);
@@ -206,6 +207,8 @@ impl World {
     /// One of the operator's calls was answered.
     pub(super) fn operator_called(&mut self, admission: &Admission, outcome: Outcome, _: Reply) {
         self.operator.in_flight = self.operator.in_flight.saturating_sub(1);
+        let now = self.operators_now();
+        self.operator.attempts.answered(&admission.call, &outcome, now, &self.policy);
         if let Outcome::Refused(error) = outcome {
             self.timeline.add(self.at_ms, Who::Operator, "refused", Some(&admission.call.address), || {
                 format!("{} was refused: {error}", admission.call.action.verb())
@@ -337,7 +340,8 @@ impl World {
         let Some(spec) = self.records.specs.get(&head.revision).cloned() else { return };
         let Ok(inventory) = self.list(&Sender::Operator, Now::default()) else { return };
         let absent = self.absent_managers(&inventory);
-        match outage(&spec, &self.uid, &head, &inventory, &absent) {
+        let now = self.operators_now();
+        match outage(&spec, &self.uid, &head, &inventory, &absent, &mut self.operator.attempts, now) {
             None => self.operator.outage = None,
             Some(plan) if self.operator.in_flight == 0 => self.send_as_operator(plan, &inventory, Purpose::Outage),
             Some(_) => {}
@@ -384,7 +388,8 @@ impl World {
             .as_ref()
             .and_then(|head| self.records.specs.get(&head.revision))
             .map_or_else(|| Arc::clone(self.subject.spec()), Arc::clone);
-        let plan = recover(&spec, &self.uid, &inventory, &absent);
+        let now = self.operators_now();
+        let plan = recover(&spec, &self.uid, &inventory, &absent, &mut self.operator.attempts, now);
         self.send_as_operator(plan, &inventory, Purpose::Recover);
     }
 

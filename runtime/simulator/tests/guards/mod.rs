@@ -8,7 +8,7 @@ use kit_model::{
     Inventory, Leadership, ManagerStatus, Marks, Node, NodeId, NodeRole, NodeState, Now, Observation, PermitState,
     Policy, Reachability, ReplicaIdentity, SwarmView, Token, Versioned, Volume, VolumeId, VolumeState,
 };
-use kit_planner::{Reconciler, ReplicaRole, Voters, bootstrap};
+use kit_planner::{Attempts, Reconciler, ReplicaRole, Voters, bootstrap};
 use kit_simulator::Subject;
 
 fn uid() -> ClusterUid {
@@ -58,7 +58,7 @@ pub(crate) fn leaves_what_is_formed_to_the_leader() -> bool {
         formed: true,
     };
     let inventory = Inventory { volumes: vec![volume], complete: true, strong: true, ..Inventory::default() };
-    bootstrap(subject.spec(), &uid(), &inventory).steps.is_empty()
+    bootstrap(subject.spec(), &uid(), &inventory, &mut Attempts::default(), Now::default()).steps.is_empty()
 }
 
 /// Another's permit is open, and its head was first seen a second ago.
