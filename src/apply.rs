@@ -8,7 +8,7 @@ use clap::Args;
 use kit_graph::{Graph, parse_duration_ms};
 use kit_lang::Code;
 use kit_model::Address;
-use kit_runtime::{DryRun, EventRecord, EventSink, Hosted, Operator, Progress as _, ReplicaEnd, Revision};
+use kit_runtime::{DryRun, Elsewhere, EventRecord, EventSink, Hosted, Operator, Progress as _, ReplicaEnd, Revision};
 
 use crate::cluster::{Place, Refresh, block_on, short};
 use crate::compile::Input;
@@ -112,7 +112,7 @@ impl Apply {
         block_on(async {
             operator.site.give_revision(&member, revision).await?;
             let events: Arc<dyn EventSink> = Arc::new(Printer { format: self.format });
-            let mut hosted = Hosted::start(&operator.site, &[member], &events)?;
+            let mut hosted = Hosted::start(&operator.site, &[member], &events, Elsewhere::Ends)?;
             tokio::select! {
                 () = interrupt::received() => {
                     hosted.stop().await;
@@ -161,7 +161,7 @@ impl Apply {
                 (_, Format::Human) => Arc::clone(&shown) as Arc<dyn EventSink>,
             };
             let members = revision.spec.leader_group().map(|group| group.members.clone()).unwrap_or_default();
-            let mut hosted = Hosted::start(&operator.site, &members, &events)?;
+            let mut hosted = Hosted::start(&operator.site, &members, &events, Elsewhere::Waits)?;
             let work = async {
                 operator.begin(revision, &*shown).await?;
                 let head = operator.head(&revision.spec, self.timeout, &*shown).await?;
@@ -193,7 +193,7 @@ impl Apply {
                 return Err(error.into());
             }
             self.summarize(&operator, revision, begun.elapsed(), console).await?;
-            if self.watch {
+            if self.watch && self.runs_here(&operator, revision).await? {
                 let ended = tokio::select! {
                     ended = self.watch_on(&mut hosted) => ended,
                     over = watch_end::until_over(&operator, &revision.spec) => {
@@ -205,6 +205,9 @@ impl Apply {
                 return ended.map(|()| Exit::Fine);
             }
             hosted.stop().await;
+            if self.watch {
+                return Err(nothing_to_watch());
+            }
             self.say_who_goes_on(&operator, revision, console).await?;
             Ok(Exit::Fine)
         })
@@ -238,6 +241,12 @@ impl Apply {
         console.flush()
     }
 
+    /// Whether a replica that runs is of this process.
+    async fn runs_here(&self, operator: &Operator, revision: &Revision) -> Result<bool, Failure> {
+        let report = operator.report(Some(&revision.spec)).await?;
+        Ok(report.replicas.iter().any(|replica| replica.runs && replica.process == std::process::id()))
+    }
+
     /// Says that nobody repairs the cluster from now on, if no other process does.
     async fn say_who_goes_on(
         &self,
@@ -260,20 +269,21 @@ impl Apply {
             tokio::select! {
                 () = interrupt::received() => return Ok(()),
                 end = hosted.ended() => match end {
-                    // Another process has that member's replica: it does its work.
-                    Some(Ok((_, ReplicaEnd::RunsElsewhere))) => {}
-                    Some(Ok((_, ReplicaEnd::Stopped))) => {}
+                    // Another process was faster with that member's replica: it does its work.
+                    Some(Ok((_, ReplicaEnd::RunsElsewhere | ReplicaEnd::Stopped))) => {}
                     Some(Err(error)) => return Err(error.into()),
-                    None => {
-                        return Err(Failure::new(
-                            Code(kit_runtime::codes::RUNS_ELSEWHERE),
-                            "other processes run the replicas of all managers: there is nothing to watch here",
-                        ));
-                    }
+                    None => return Err(nothing_to_watch()),
                 },
             }
         }
     }
+}
+
+fn nothing_to_watch() -> Failure {
+    Failure::new(
+        Code(kit_runtime::codes::RUNS_ELSEWHERE),
+        "other processes run the replicas of all managers: there is nothing to watch here",
+    )
 }
 
 fn runs_elsewhere(member: &Address) -> Failure {

@@ -325,6 +325,34 @@ fn a_plan_changes_nothing_and_a_destruction_takes_what_was_named() {
     assert_ne!(pairing(&anew), volumes);
 }
 
+/// Whoever waits for the cluster goes on himself where those end that acted.
+#[test]
+fn an_apply_goes_on_where_the_replicas_of_other_processes_end() {
+    let mut cluster = Cluster::watched();
+    let mut apply = cluster
+        .command(&["apply", FILE, "--yes", "--set", "size=9"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("kitc starts");
+    cluster.until("the change", |status| members(status, "workers").count() == 6);
+    cluster.kill_replicas();
+    let begun = Instant::now();
+    let ended = loop {
+        if let Some(ended) = apply.try_wait().expect("it can be asked") {
+            break ended;
+        }
+        if begun.elapsed() > PATIENCE {
+            apply.kill().expect("it runs");
+            apply.wait().expect("it ends");
+            panic!("it waits for replicas that are no more");
+        }
+        sleep(Duration::from_millis(100));
+    };
+    assert!(ended.success(), "{ended}");
+    assert_single(&cluster.converged());
+}
+
 #[test]
 fn a_destroyed_cluster_whose_volumes_are_kept_is_said_to_be_that_and_its_watch_ends() {
     let mut cluster = Cluster::watched();

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use crate::codes;
 use crate::error::OperatorError;
 use crate::event_log::EventSink;
-use crate::replica::{Replica, ReplicaEnd};
+use crate::replica::{Elsewhere, Replica, ReplicaEnd};
 use crate::site::Site;
 use crate::state_directory::StateDirectory;
 
@@ -21,7 +21,7 @@ pub struct Hosted {
 }
 
 impl Hosted {
-    /// Starts the replica of each of `members`.
+    /// Starts the replica of each of `members`; `elsewhere` says what becomes of those that run already.
     ///
     /// # Errors
     /// When the directory of one cannot be made.
@@ -29,6 +29,7 @@ impl Hosted {
         site: &Arc<dyn Site>,
         members: &[Address],
         events: &Arc<dyn EventSink>,
+        elsewhere: Elsewhere,
     ) -> Result<Self, OperatorError> {
         let (stop, stopping) = watch::channel(false);
         let mut tasks = JoinSet::new();
@@ -46,7 +47,7 @@ impl Hosted {
             };
             let (member, stopping) = (member.clone(), stopping.clone());
             tasks.spawn(async move {
-                let end = replica.run(stopping).await;
+                let end = replica.run(elsewhere, stopping).await;
                 (member, end)
             });
         }

@@ -32,7 +32,7 @@ pub use operator::{
     MachineReport, MemberReport, NodeReport, Operator, Over, PlannedChange, PlannedStep, PlannedWait, Progress,
     Reached, RecoveredFrom, Refusal, ReplicaReport, Report, ResourceReport, Revision, VolumeReport, lacks,
 };
-pub use replica::{Replica, ReplicaEnd};
+pub use replica::{Elsewhere, Replica, ReplicaEnd};
 pub use shown::{ShownMemory, ShownStatus, memory_in, status_in};
 pub use simulated::{MAX_PACE, SimulatedSite, check_pace, find, find_site, make_site, serve, set_pace, site_of};
 pub use site::Site;

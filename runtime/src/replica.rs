@@ -50,6 +50,15 @@ pub enum ReplicaEnd {
     RunsElsewhere,
 }
 
+/// What a replica does while another process has that of its member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// It ends.
+    Ends,
+    /// It waits until the other process ends: whoever waits for the cluster must not wait for nobody.
+    Waits,
+}
+
 /// Why the work of one boot ended.
 enum BootEnd {
     Stopped,
@@ -61,8 +70,15 @@ impl Replica {
     ///
     /// # Errors
     /// When the lock of the replica cannot be opened.
-    pub async fn run(self, mut stop: watch::Receiver<bool>) -> io::Result<ReplicaEnd> {
-        let Some(_lock) = self.state.lock()? else { return Ok(ReplicaEnd::RunsElsewhere) };
+    pub async fn run(self, elsewhere: Elsewhere, mut stop: watch::Receiver<bool>) -> io::Result<ReplicaEnd> {
+        let _lock = loop {
+            match self.state.lock()? {
+                Some(lock) => break lock,
+                None if elsewhere == Elsewhere::Ends => return Ok(ReplicaEnd::RunsElsewhere),
+                None if pause(LOOK_EVERY, &mut stop).await.is_break() => return Ok(ReplicaEnd::Stopped),
+                None => {}
+            }
+        };
         let replica = Arc::new(self);
         let log = Arc::new(EventLog::in_directory(replica.state.path()));
         let mut restart_after = RESTART_AFTER.0;
@@ -342,7 +358,7 @@ mod tests {
             events: Arc::clone(&heard) as _,
         };
         let (stop, stopping) = watch::channel(false);
-        let running = tokio::spawn(replica.run(stopping));
+        let running = tokio::spawn(replica.run(Elsewhere::Ends, stopping));
         sleep(how_long).await;
         stop.send(true).unwrap();
         assert!(matches!(running.await.unwrap().unwrap(), ReplicaEnd::Stopped));
@@ -378,10 +394,14 @@ mod tests {
             events: Arc::new(Heard::default()),
         };
         let (stop, stopping) = watch::channel(false);
-        let first = tokio::spawn(replica().run(stopping.clone()));
+        let first = tokio::spawn(replica().run(Elsewhere::Ends, stopping.clone()));
         sleep(Duration::from_millis(50)).await;
-        assert!(matches!(replica().run(stopping).await.unwrap(), ReplicaEnd::RunsElsewhere));
+        assert!(matches!(replica().run(Elsewhere::Ends, stopping.clone()).await.unwrap(), ReplicaEnd::RunsElsewhere));
+        let waits = tokio::spawn(replica().run(Elsewhere::Waits, stopping));
+        sleep(Duration::from_millis(50)).await;
+        assert!(!waits.is_finished(), "it waits for the first to end");
         stop.send(true).unwrap();
+        assert!(matches!(waits.await.unwrap().unwrap(), ReplicaEnd::Stopped));
         assert!(matches!(first.await.unwrap().unwrap(), ReplicaEnd::Stopped));
     }
 }

@@ -101,12 +101,8 @@ impl<'s> Round<'s> {
             self.failed(it, operation, "the volume that was made never showed in a listing", None);
             return;
         }
-        let action = Action::CreateVolume {
-            address: it.address.clone(),
-            generation: operation.generation,
-            properties,
-            token,
-        };
+        let action =
+            Action::CreateVolume { address: it.address.clone(), generation: operation.generation, properties, token };
         self.step(&it.address, action, "it has no volume".to_owned());
     }
 
