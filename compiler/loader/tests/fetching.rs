@@ -172,6 +172,8 @@ impl Directory {
         let Findings { diagnostics, .. } = load(&mut sources, root, Some(&self.root()), &Disk, remotes);
         let mut all = diagnostics;
         all.extend(check(&mut sources, root).diagnostics);
+        // What stands there for nothing but to be loaded is unused.
+        all.retain(|one| one.severity == kit_lang::Severity::Error);
         let shown = all.iter().map(|one| format!("{}: {}", one.code, one.message)).collect();
         (sources, shown)
     }
