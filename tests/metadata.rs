@@ -92,6 +92,14 @@ group managers: swarm.Manager {
 }
 "#;
 
+/// The machine of those files.
+const NODE: &str = "machine = node, count";
+
+/// The same machine, whose script is given a secret.
+fn logging_in(secret: &str) -> String {
+    format!("machine = node with {{ setup = sh\"\"\"login \"$LOGIN\"\"\"\" with {{ LOGIN = {secret} }} }}, count")
+}
+
 fn asking_for(declarations: &str, count: &str) -> String {
     format!("{declarations}\n{CLUSTER}\ngroup workers: swarm.Worker {{ machine = node, count = {count} }}\n")
 }
@@ -149,9 +157,10 @@ fn a_snapshot_is_whole_and_needs_nobody() {
     place.write(
         "c.kit",
         &asking_for(
-            &format!("metadata http {{ size(url: string = \"{url}\"): int }}\nmetadata env {{\n  TOKEN: secret<string>\n  EDITOR_OF_NOBODY: string?\n}}\noutput token = meta.env.TOKEN\noutput editor = meta.env.EDITOR_OF_NOBODY ?? \"none\""),
+            &format!("metadata http {{ size(url: string = \"{url}\"): int }}\nmetadata env {{\n  TOKEN: secret<string>\n  EDITOR_OF_NOBODY: string?\n}}\noutput editor = meta.env.EDITOR_OF_NOBODY ?? \"none\""),
             "meta.http.size()",
-        ),
+        )
+        .replace(NODE, &logging_in("meta.env.TOKEN")),
     );
     let mut snapshot = place.command(&["metadata", "snapshot", "c.kit", "-o", "snapshot.json"]);
     said(snapshot.env("TOKEN", CANARY).output().expect("kitc starts"), Some(0));
@@ -266,7 +275,8 @@ fn everything_wrong_with_parameters_is_said_at_its_place() {
 #[test]
 fn a_secret_comes_from_a_file_a_variable_or_standard_input_and_is_never_shown() {
     let place = Place::new();
-    place.write("c.kit", &asking_for("param token: secret<string>\noutput token = \"bearer ${token}\"", "1"));
+    let file = asking_for("param token: secret<string>", "1").replace(NODE, &logging_in("\"bearer ${token}\""));
+    place.write("c.kit", &file);
     place.write("token", &format!("{CANARY}\n"));
     place.ok(&["compile", "c.kit", "--secret", "token=@token"]);
     let mut by_variable = place.command(&["compile", "c.kit", "--secret", "token=env:MY_TOKEN"]);
