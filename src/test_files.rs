@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
@@ -72,9 +73,10 @@ fn below(directory: &Path, depth: usize, left: &mut usize, found: &mut BTreeSet<
         // Links are not followed: they may lead in a circle.
         let Ok(kind) = entry.file_type() else { continue };
         if kind.is_dir() {
-            if depth < MAX_DEPTH {
-                below(&path, depth + 1, left, found)?;
+            if depth == MAX_DEPTH {
+                return Err(format!("`{}` lies more than {MAX_DEPTH} directories deep", files::shown(&path)));
             }
+            below(&path, depth + 1, left, found)?;
         } else if kind.is_file() && name.ends_with(".kit") {
             found.extend(with_tests(&path));
         }
@@ -89,7 +91,53 @@ fn with_tests(path: &Path) -> Option<Unit> {
         return (!file.is_file()).then(|| Unit { file, tests: Some(path.to_owned()), own: false });
     }
     let unit = named(path);
-    let text = fs::read_to_string(path).ok()?;
-    let has_own = text.lines().any(|line| line.starts_with("test ") || line.starts_with("test\t"));
+    // What cannot be read is not passed over: whoever runs its tests says why they cannot be.
+    let has_own = start_of(path).is_none_or(|text| text.lines().any(begins_a_test));
     (has_own || unit.tests.is_some()).then_some(unit)
+}
+
+/// The text of a file, as far as a source may reach.
+fn start_of(path: &Path) -> Option<String> {
+    let mut bytes = Vec::new();
+    fs::File::open(path).ok()?.take(kit_lang::MAX_SOURCE_BYTES as u64).read_to_end(&mut bytes).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A line may begin a test, wherever it stands in its line: a file need not be laid out to be tested.
+fn begins_a_test(line: &str) -> bool {
+    let line = line.trim_start_matches(['\u{feff}', ' ', '\t']);
+    line.starts_with("test ") || line.starts_with("test\t")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_is_found_in_a_file_that_is_not_laid_out() {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, text) in [
+            ("indented.kit", "let a = 1\n  test \"a\" {}\n"),
+            ("marked.kit", "\u{feff}test \"a\" {}\r\n"),
+            ("none.kit", "let a = 1 # test\n"),
+        ] {
+            fs::write(directory.path().join(name), text).unwrap();
+        }
+        fs::write(directory.path().join("latin.kit"), b"# caf\xe9\ntest \"a\" {}\n").unwrap();
+        let found = units(&[directory.path().to_owned()]).unwrap();
+        let names: Vec<_> = found.iter().filter_map(|unit| unit.file.file_name()?.to_str()).collect();
+        assert_eq!(names, ["indented.kit", "latin.kit", "marked.kit"]);
+    }
+
+    #[test]
+    fn no_test_is_passed_over_in_silence_for_its_depth() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut deep = directory.path().to_owned();
+        deep.extend(std::iter::repeat_n("d", MAX_DEPTH));
+        fs::create_dir_all(&deep).unwrap();
+        fs::write(deep.join("a.kit"), "test \"a\" {}\n").unwrap();
+        assert_eq!(units(&[directory.path().to_owned()]).unwrap().len(), 1);
+        fs::create_dir(deep.join("d")).unwrap();
+        assert!(units(&[directory.path().to_owned()]).is_err());
+    }
 }
