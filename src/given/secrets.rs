@@ -46,10 +46,11 @@ pub(super) fn read(flags: &[String], inputs: &mut Inputs, sources: &mut Sources)
     for flag in flags {
         let (name, from) = flag.split_once('=').unwrap_or_default();
         let Some(secret) = Secret::read(from).filter(|_| !name.is_empty()) else {
-            // What was written may be the secret itself.
+            // What was written may be the secret itself; in base64 it ends with `=` and only looks like a name.
+            let shown = if from.bytes().all(|one| one == b'=') { "…".to_owned() } else { format!("{name}=…") };
             let why =
                 "this names no place of a secret: write NAME=@FILE, NAME=env:VARIABLE, or NAME=@- for standard input";
-            refuse(sources, &format!("{name}=…"), why.to_owned());
+            refuse(sources, &shown, why.to_owned());
             continue;
         };
         let text = match (secret, input_taken_by) {
