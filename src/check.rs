@@ -1,11 +1,13 @@
 //! `kitc check`: all the errors of a file in one run, without a network.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use kit_compiler::Step;
+use kit_compiler::{Sources, Step};
 use kit_lang::{Diagnostic, Severity, SourceId};
 
+use crate::below::below;
 use crate::beside::Joined;
 use crate::console::Console;
 use crate::exit::Exit;
@@ -19,6 +21,7 @@ use crate::{beside, codes, files, fix, shell_check};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   kitc check cluster.kit
+  kitc check clusters                  all files of Kit in a directory, and below it
   kitc check cluster.kit --fix
   kitc check *.kit --deny warnings --format github
   kitc check cluster.kit --format json | jq '.[].message'
@@ -28,9 +31,12 @@ Parameters without a default need no value here; what depends on them is checked
 Nothing is asked of anybody: lookups are open, or answered by the snapshot that --metadata names, which
 then has to have all of them. `kitc metadata snapshot` writes one.
 
+A file that only offers something to others is a module, and is checked by itself. In a directory, files of
+parameters are passed over: they are checked with what they are for (--params).
+
 A warning is allowed for one line by a comment on it or above it: # allow KIT6001: the reason")]
 pub(crate) struct Check {
-    /// Files to check; - is standard input
+    /// Files to check, or directories; - is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
@@ -56,13 +62,35 @@ impl Check {
             return Err(Failure::wrong_usage(codes::NO_FILE_TO_FIX, "--fix writes files, and standard input is none")
                 .with_help("write the text into a file first; `--format json` has what would be changed"));
         }
-        let mut all: Vec<Findings> = Vec::with_capacity(self.files.len());
-        for path in &self.files {
+        let files = self.all_files()?;
+        let mut all: Vec<Findings> = Vec::with_capacity(files.len());
+        for path in &files {
             let mut findings = if self.fix { self.fixed(path, console)? } else { self.one(path) };
             self.reporting.judge(&mut findings);
             all.push(findings);
         }
+        said_once(&mut all);
         self.reporting.write(&all, console)
+    }
+
+    /// The files that are named, and those of the directories that are, in their order.
+    fn all_files(&self) -> Result<Vec<PathBuf>, Failure> {
+        let mut all = Vec::with_capacity(self.files.len());
+        for path in &self.files {
+            if path == Path::new(files::STANDARD_INPUT) || !path.is_dir() {
+                all.push(path.clone());
+                continue;
+            }
+            let found = below(path)?;
+            if found.is_empty() {
+                let what = format!("in the directory `{}`, and below it, is no file of Kit", files::shown(path));
+                return Err(
+                    Failure::new(codes::NOTHING_THERE, what).with_help("the names of files of Kit end in `.kit`")
+                );
+            }
+            all.extend(found.into_iter().filter(|path| !is_of_parameters(path)));
+        }
+        Ok(all)
     }
 
     fn one(&self, path: &Path) -> Findings {
@@ -144,5 +172,31 @@ impl Check {
                 findings.omitted += found.omitted;
             }
         }
+    }
+}
+
+/// A file that holds nothing but values: it is for another, which alone says what is right in it.
+fn is_of_parameters(path: &Path) -> bool {
+    let mut sources = Sources::new();
+    let (source, unreadable) = files::load(path, &mut sources);
+    if unreadable.is_some() {
+        return false;
+    }
+    let file = sources.parse(source).file();
+    file.values().next().is_some() && file.declarations().next().is_none()
+}
+
+/// What is wrong with a module is found by itself and with each file that uses it, and said once.
+fn said_once(all: &mut [Findings]) {
+    if all.len() < 2 {
+        return;
+    }
+    let mut said: BTreeSet<(String, u32, u32, &str, String)> = BTreeSet::new();
+    for Findings { sources, diagnostics, .. } in all {
+        diagnostics.retain(|found| {
+            let Some(source) = sources.get(found.span.source) else { return true };
+            let place = (source.name.clone(), found.span.start, found.span.end);
+            said.insert((place.0, place.1, place.2, found.code.as_str(), found.message.clone()))
+        });
     }
 }

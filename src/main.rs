@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 mod apply;
 mod ask;
+mod below;
 mod beside;
 mod check;
 mod cluster;

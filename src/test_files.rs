@@ -5,14 +5,9 @@ use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use crate::below::below;
 use crate::failure::Failure;
-use crate::{beside, codes, files};
-
-/// Files that are looked at below the directories that are named. A repository has some hundred; one with more is not where the tests are.
-const MAX_FILES: usize = 10_000;
-
-/// How deep directories are looked into.
-const MAX_DEPTH: usize = 16;
+use crate::{beside, files};
 
 /// A file and the tests of it that are run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,12 +25,7 @@ pub(crate) fn units(paths: &[PathBuf]) -> Result<Vec<Unit>, Failure> {
     let mut units: Vec<Unit> = Vec::new();
     for path in paths {
         let found = if path != Path::new(files::STANDARD_INPUT) && path.is_dir() {
-            let mut found = BTreeSet::new();
-            let mut left = MAX_FILES;
-            below(path, 0, &mut left, &mut found).map_err(|what| {
-                Failure::new(codes::TOO_MANY_FILES, what).with_help("name the directories or the files with the tests")
-            })?;
-            found.into_iter().collect()
+            below(path)?.iter().filter_map(|path| with_tests(path)).collect::<BTreeSet<Unit>>().into_iter().collect()
         } else {
             vec![named(path)]
         };
@@ -55,33 +45,6 @@ fn named(path: &Path) -> Unit {
     }
     let tests = beside::tests_of(path).filter(|tests| tests.is_file());
     Unit { file: path.to_owned(), tests, own: true }
-}
-
-/// The files with tests below a directory.
-fn below(directory: &Path, depth: usize, left: &mut usize, found: &mut BTreeSet<Unit>) -> Result<(), String> {
-    let entries = fs::read_dir(directory)
-        .map_err(|error| format!("the directory `{}` cannot be read: {error}", files::shown(directory)))?;
-    for entry in entries.flatten() {
-        *left = left.checked_sub(1).ok_or_else(|| format!("there are more than {MAX_FILES} files to look through"))?;
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        // Copies of others' modules are tested by others.
-        if name.starts_with('.') || name == kit_loader::COPIES_NAME {
-            continue;
-        }
-        let path = if directory == Path::new(".") { PathBuf::from(&*name) } else { entry.path() };
-        // Links are not followed: they may lead in a circle.
-        let Ok(kind) = entry.file_type() else { continue };
-        if kind.is_dir() {
-            if depth == MAX_DEPTH {
-                return Err(format!("`{}` lies more than {MAX_DEPTH} directories deep", files::shown(&path)));
-            }
-            below(&path, depth + 1, left, found)?;
-        } else if kind.is_file() && name.ends_with(".kit") {
-            found.extend(with_tests(&path));
-        }
-    }
-    Ok(())
 }
 
 /// What is tested of a file that was found, if it has tests.
@@ -112,6 +75,7 @@ fn begins_a_test(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::below::MAX_DEPTH;
 
     #[test]
     fn a_test_is_found_in_a_file_that_is_not_laid_out() {
@@ -127,6 +91,20 @@ mod tests {
         let found = units(&[directory.path().to_owned()]).unwrap();
         let names: Vec<_> = found.iter().filter_map(|unit| unit.file.file_name()?.to_str()).collect();
         assert_eq!(names, ["indented.kit", "latin.kit", "marked.kit"]);
+    }
+
+    #[test]
+    fn a_test_is_found_behind_a_link_and_no_circle_is_followed() {
+        use std::os::unix::fs::symlink;
+        let (directory, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(elsewhere.path().join("far.kit"), "test \"a\" {}\n").unwrap();
+        symlink(elsewhere.path().join("far.kit"), directory.path().join("link.kit")).unwrap();
+        symlink(elsewhere.path().join("nothing.kit"), directory.path().join("lost.kit")).unwrap();
+        symlink(directory.path(), directory.path().join("circle")).unwrap();
+        symlink(elsewhere.path(), directory.path().join("directory.kit")).unwrap();
+        let found = units(&[directory.path().to_owned()]).unwrap();
+        let names: Vec<_> = found.iter().filter_map(|unit| unit.file.file_name()?.to_str()).collect();
+        assert_eq!(names, ["link.kit", "lost.kit"]);
     }
 
     #[test]

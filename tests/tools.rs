@@ -130,6 +130,8 @@ fn the_action_shows_what_is_wrong_at_its_line() {
     let (code, shown) = run_action(directory.path(), "*.kit", "KIT6001 KIT6002");
     assert_eq!((code, shown.lines().count()), (Some(1), 2), "{shown}");
     assert!(shown.starts_with("::error file=warned.kit,line=1,"), "{shown}");
+    // A directory is looked through, and a module is checked by itself.
+    assert_eq!(run_action(root(), "examples", "warnings"), (Some(0), String::new()));
     // What is no file is an error, and not nothing to check.
     assert_eq!(run_action(directory.path(), "none/*.kit", "").0, Some(1));
 }

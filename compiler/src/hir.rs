@@ -144,6 +144,22 @@ impl Module {
     }
 }
 
+impl Module {
+    /// Whether it is what a module that is used may be: it offers something, describes no cluster, and asks for nothing.
+    pub(crate) fn is_for_others(&self) -> bool {
+        let is_of_a_cluster = |def: &Def| {
+            matches!(
+                def.kind,
+                DefKind::Param { .. } | DefKind::Resource { .. } | DefKind::Group { .. } | DefKind::Output { .. }
+            )
+        };
+        self.clusters.is_empty()
+            && self.metadata.is_empty()
+            && !self.defs.is_empty()
+            && !self.defs.iter().any(is_of_a_cluster)
+    }
+}
+
 /// What a name of the top level stands for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Binding {

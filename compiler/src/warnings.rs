@@ -26,8 +26,8 @@ pub(crate) fn find(program: &Program, sources: &Sources, report: &mut Report) {
         if module.is_std || source.name.starts_with(REMOTE) {
             continue;
         }
-        let is_root = module.source == program.module(0).source;
-        unused::find(program, module, &source.text, is_root, report);
+        let is_offered = module.source != program.module(0).source || program.module(0).is_for_others();
+        unused::find(program, module, &source.text, !is_offered, report);
         conditions::find(program, u16::try_from(index).unwrap_or(u16::MAX), report);
     }
     allowances::judge(program, report);

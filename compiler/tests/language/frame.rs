@@ -19,6 +19,8 @@ pub struct How {
     pub variables: Vec<String>,
     pub metadata: Option<String>,
     pub lookups: bool,
+    /// It is a whole file, and lacks nothing.
+    pub alone: bool,
     /// Warnings count. Elsewhere an example may declare what it does not use.
     pub warnings: bool,
 }
@@ -30,6 +32,7 @@ impl How {
             compile: text.contains("compile"),
             test: text.trim_start().starts_with("test") || text.contains("`kitc test"),
             lookups: text.contains("lookups"),
+            alone: text.split_whitespace().any(|word| word == "alone"),
             warnings: text.trim_start().starts_with("warnings"),
             ..How::default()
         };

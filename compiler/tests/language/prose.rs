@@ -72,7 +72,8 @@ fn run_file(path: &Path) -> (usize, String) {
 
 fn run_example(example: &str, info: &str) -> Option<String> {
     let how = How::read(info);
-    let outcome = run("example.kit", &framed(example), &how);
+    let text = if how.alone { example.to_owned() } else { framed(example) };
+    let outcome = run("example.kit", &text, &how);
     let (inside, outside) = expectations(example);
     let mut unmet = String::new();
     let mut seen = vec![false; outcome.findings.diagnostics.len()];
