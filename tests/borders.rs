@@ -22,6 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("kit-planner", &["kit-graph", "kit-model"]),
     ("kit-sim", &["kit-graph", "kit-model"]),
     ("kit-contract", &["kit-graph", "kit-model", "kit-sim"]),
+    ("kit-swarm", &["kit-graph", "kit-model", "kit-contract"]),
     ("kit-simulator", &["kit-graph", "kit-model", "kit-planner", "kit-sim"]),
     ("kit-runtime", &["kit-graph", "kit-model", "kit-planner", "kit-contract", "kit-sim"]),
     (
@@ -60,8 +61,8 @@ const BELONGS_TO: &[(&str, &[&str])] = &[
     ("clap", &["kitc"]),
     ("clap_complete", &["kitc"]),
     ("indicatif", &["kitc"]),
-    ("tokio", &["kitc", "kit-runtime", "kit-sim", "kit-contract", "kit-docker", "kit-aws"]),
-    ("bollard", &["kit-docker"]),
+    ("tokio", &["kitc", "kit-runtime", "kit-sim", "kit-contract", "kit-docker", "kit-aws", "kit-swarm"]),
+    ("bollard", &["kit-docker", "kit-swarm"]),
     ("reqwest", &["kit-fetch"]),
 ];
 

@@ -31,7 +31,7 @@ async fn read(store: &dyn SpecStore) -> Versioned<Head> {
 }
 
 fn revision_of(bytes: &[u8]) -> RevisionId {
-    RevisionId::new(format!("sha256:{}", sha256_hex(bytes)))
+    RevisionId::new(sha256_hex(bytes))
 }
 
 /// A fresh store says that it has no head: that is no error.
