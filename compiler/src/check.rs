@@ -112,6 +112,8 @@ pub(crate) struct Checker<'a> {
     base: usize,
     /// Paths known not to be `none` here.
     present: Vec<(u16, ExprId)>,
+    /// Paths that are matched, and their types in the arm being checked.
+    matched: Vec<(u16, ExprId, Ty)>,
     /// Groups whose machine is being worked out.
     open_groups: Vec<DefRef>,
     /// Components that are being checked, each because the one before it makes an instance of it.
@@ -134,6 +136,7 @@ impl<'a> Checker<'a> {
             locals: Vec::new(),
             base: 0,
             present: Vec::new(),
+            matched: Vec::new(),
             open_groups: Vec::new(),
             open_components: Vec::new(),
             paired: Vec::new(),
@@ -182,10 +185,12 @@ impl<'a> Checker<'a> {
         self.states[def.module as usize][def.index as usize] = State::Open;
         let outer_base = std::mem::replace(&mut self.base, self.locals.len());
         let outer_present = std::mem::take(&mut self.present);
+        let outer_matched = std::mem::take(&mut self.matched);
         let ty = self.definition(def);
         self.locals.truncate(self.base);
         self.base = outer_base;
         self.present = outer_present;
+        self.matched = outer_matched;
         let ty = match &self.states[def.module as usize][def.index as usize] {
             // A circle through it was reported meanwhile.
             State::Done(ty) => ty.clone(),
@@ -298,6 +303,13 @@ impl<'a> Checker<'a> {
     /// Whether a path is known not to be `none`.
     pub(crate) fn is_present(&self, module: u16, expr: ExprId) -> bool {
         self.present.iter().any(|(known_module, known)| *known_module == module && self.same_path(module, *known, expr))
+    }
+
+    /// The type of a path in the arm of a `match` of it.
+    pub(crate) fn matched_type(&self, module: u16, expr: ExprId) -> Option<&Ty> {
+        let mut inner_first = self.matched.iter().rev();
+        let found = inner_first.find(|(of, path, _)| *of == module && self.same_path(module, *path, expr))?;
+        Some(&found.2)
     }
 
     fn same_path(&self, module: u16, a: ExprId, b: ExprId) -> bool {

@@ -421,9 +421,18 @@ pub(crate) enum Piece {
 #[derive(Debug)]
 pub(crate) struct Arm {
     /// Alternatives; empty for `_`.
-    pub(crate) patterns: Vec<ExprId>,
+    pub(crate) patterns: Vec<Pattern>,
     pub(crate) span: TextSpan,
     pub(crate) value: ExprId,
+}
+
+/// An alternative of an arm.
+#[derive(Debug)]
+pub(crate) enum Pattern {
+    /// A literal, or a range of them.
+    Value(ExprId),
+    /// All values of a type of single values: `int`.
+    Type(Ty, TextSpan),
 }
 
 /// An expression.

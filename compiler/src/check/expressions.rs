@@ -82,8 +82,11 @@ impl Checker<'_> {
         }
     }
 
-    /// Without `?` where a condition has excluded `none`.
+    /// Without `?` where a condition has excluded `none`; in an arm of a `match`, what the pattern says.
     fn narrowed(&self, module: u16, expr: ExprId, ty: Ty) -> Ty {
+        if let Some(matched) = self.matched_type(module, expr) {
+            return matched.clone();
+        }
         match self.program.strip(&ty) {
             Ty::Opt(inner) if self.is_present(module, expr) => (**inner).clone(),
             _ => ty,

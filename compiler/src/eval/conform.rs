@@ -102,7 +102,7 @@ impl Evaluator<'_> {
     }
 
     /// Whether a single value is of a type of a union, its refinement aside.
-    fn is_of(&self, value: &Value, ty: &Ty) -> bool {
+    pub(super) fn is_of(&self, value: &Value, ty: &Ty) -> bool {
         match (self.program.strip(ty), &value.data) {
             (Ty::Bool, Data::Bool(_))
             | (Ty::Int, Data::Int(_))

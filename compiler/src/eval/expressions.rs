@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::text::write_scalar;
 use super::{Blame, Evaluator, MAX_ELEMENTS, MAX_TEXT_BYTES, Slot};
 use crate::codes;
-use crate::hir::{Arm, DefKind, DefRef, Expr, ExprId, Piece, UnaryOp};
+use crate::hir::{Arm, DefKind, DefRef, Expr, ExprId, Pattern, Piece, UnaryOp};
 use crate::value::{Data, Opaque, Origin, OriginKind, Script, Value, ValueMap};
 
 /// What goes on after an item: nothing, or not at all, as a head is not known.
@@ -202,10 +202,12 @@ impl<'a> Evaluator<'a> {
                 return self.eval(module, arm.value);
             }
             for pattern in &arm.patterns {
-                let pattern = self.eval(module, *pattern);
-                let hit = match (&pattern.data, &found.data) {
-                    (Data::Range(first, last), Data::Int(number)) => (first..=last).contains(&number),
-                    (pattern, found) => pattern == found,
+                let hit = match pattern {
+                    Pattern::Type(ty, _) => self.is_of(&found, ty),
+                    Pattern::Value(pattern) => match (self.eval(module, *pattern).data, &found.data) {
+                        (Data::Range(first, last), Data::Int(number)) => (first..=last).contains(number),
+                        (pattern, found) => pattern == *found,
+                    },
                 };
                 if hit {
                     return self.eval(module, arm.value);

@@ -3,9 +3,9 @@
 use kit_lang::Diagnostic;
 use kit_lang::ast;
 
-use super::{DeclKind, Found, Resolver};
+use super::{DeclKind, Found, Resolver, types};
 use crate::codes;
-use crate::hir::{Arm, BinaryOp, Binding, DefRef, Expr, ExprId, Piece, TextSpan, UnaryOp};
+use crate::hir::{Arm, BinaryOp, Binding, DefRef, Expr, ExprId, Pattern, Piece, TextSpan, UnaryOp};
 use crate::names::Name;
 use crate::report::DiagnosticExt as _;
 
@@ -131,36 +131,41 @@ impl Resolver<'_> {
         let mut rest = false;
         for alternative in arm.pattern().into_iter().flat_map(|pattern| pattern.alternatives()) {
             match alternative {
-                ast::PatternAlternative::Value(value) => patterns.push(self.expr(&value)),
+                ast::PatternAlternative::Value(value) => patterns.push(Pattern::Value(self.expr(&value))),
                 ast::PatternAlternative::Rest(name) if name.text() == "_" => rest = true,
-                ast::PatternAlternative::Rest(name) => {
-                    // Whatever it was meant for is not left out.
-                    rest = true;
-                    let at = Self::name_span(&name);
-                    let at_span = self.span(at);
-                    self.report.push(|_| {
-                        Diagnostic::error(
-                            codes::MATCH_ARMS,
-                            at_span,
-                            format!("`{name}` is no pattern: a pattern is a literal, a range of literals or `_`"),
-                        )
-                        .with_help(match name.text() {
-                            "default" | "else" | "otherwise" => "what is left is `_`",
-                            "case" => "an arm is the pattern alone: `\"small\" => 1`",
-                            _ => "to compare with another value, use `if … then … else …`",
-                        })
-                    });
-                    patterns.push(self.wrong(at));
-                }
+                ast::PatternAlternative::Rest(name) => match types::scalar(name.text()) {
+                    Some(ty) => patterns.push(Pattern::Type(ty, Self::name_span(&name))),
+                    None => patterns.push(Pattern::Value(self.no_pattern(&name))),
+                },
             }
         }
         if rest {
             patterns.clear();
         } else if patterns.is_empty() {
-            patterns.push(self.wrong(span));
+            patterns.push(Pattern::Value(self.wrong(span)));
         }
         let value = self.expr_or_error(arm.value(), span);
         Arm { patterns, span, value }
+    }
+
+    fn no_pattern(&mut self, name: &ast::Name) -> ExprId {
+        let wrong = self.wrong(Self::name_span(name));
+        let at = self.span(Self::name_span(name));
+        self.report.push(|suggester| {
+            let help = match name.text() {
+                "default" | "else" | "otherwise" => Some("what is left is `_`".to_owned()),
+                "case" => Some("an arm is the pattern alone: `\"small\" => 1`".to_owned()),
+                text => types::meant(text)
+                    .filter(|known| types::scalar(known).is_some())
+                    .map(|known| format!("did you mean `{known}`?"))
+                    .or_else(|| suggester.did_you_mean(text, types::SCALARS.iter().copied())),
+            };
+            let other = || "to compare with another value, use `if … then … else …`".to_owned();
+            let what = "a pattern is a literal, a range of literals, a type of single values or `_`";
+            Diagnostic::error(codes::MATCH_ARMS, at, format!("`{name}` is no pattern: {what}"))
+                .with_help(help.unwrap_or_else(other))
+        });
+        wrong
     }
 
     fn literal(&mut self, value: ast::LiteralValue, span: TextSpan) -> Expr {

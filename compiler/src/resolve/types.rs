@@ -11,9 +11,12 @@ use crate::hir::{DefKind, DefRef, ExprRef, Item, Program};
 use crate::report::Report;
 use crate::types::{FieldTy, Lit, RecordTy, Ty};
 
-/// Names of the types that the language has.
+/// Names of the types that the language has, those of single values first.
 const BUILT_IN: &[&str] =
     &["bool", "int", "string", "ip", "cidr", "bytes", "duration", "percent", "script", "list", "map", "ref", "secret"];
+
+/// Names of the types of single values.
+pub(super) const SCALARS: &[&str] = BUILT_IN.first_chunk::<8>().unwrap().as_slice();
 
 impl Resolver<'_> {
     pub(super) fn read_type(&mut self, ty: &ast::Type) -> Ty {
@@ -143,15 +146,10 @@ impl Resolver<'_> {
                 }
             };
         }
+        if let Some(scalar) = scalar(name.text()) {
+            return scalar;
+        }
         match name.text() {
-            "bool" => Ty::Bool,
-            "int" => Ty::Int,
-            "string" => Ty::Str,
-            "ip" => Ty::Ip,
-            "cidr" => Ty::Cidr,
-            "bytes" => Ty::Bytes,
-            "duration" => Ty::Duration,
-            "percent" => Ty::Percent,
             "script" => Ty::Script,
             text if text.starts_with(|first: char| first.is_lowercase()) => {
                 let span = self.span(Self::name_span(&name));
@@ -162,7 +160,7 @@ impl Resolver<'_> {
                         .unwrap_or_else(|| {
                             format!(
                                 "the types of the language are {}",
-                                crate::report::listed(BUILT_IN[..8].iter().copied(), "and")
+                                crate::report::listed(SCALARS.iter().copied(), "and")
                             )
                         });
                     Diagnostic::error(codes::UNDEFINED, span, format!("there is no type `{text}`")).with_help(help)
@@ -242,6 +240,21 @@ impl Resolver<'_> {
         self.scope.clear();
         (RecordTy { fields }, requires)
     }
+}
+
+/// A type of single values by its name.
+pub(super) fn scalar(name: &str) -> Option<Ty> {
+    Some(match name {
+        "bool" => Ty::Bool,
+        "int" => Ty::Int,
+        "string" => Ty::Str,
+        "ip" => Ty::Ip,
+        "cidr" => Ty::Cidr,
+        "bytes" => Ty::Bytes,
+        "duration" => Ty::Duration,
+        "percent" => Ty::Percent,
+        _ => return None,
+    })
 }
 
 /// The type of the language that a word of another language means.

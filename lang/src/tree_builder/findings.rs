@@ -25,6 +25,10 @@ impl TreeBuilder<'_> {
         if missing.follows_others() && self.frames.last().is_some_and(|frame| self.error_since(frame.start)) {
             return;
         }
+        // An arm without an arrow has no value either.
+        if missing == Missing::Value && self.errors.kept().last().is_some_and(|error| error.start >= end) {
+            return;
+        }
         if !matches!(missing, Missing::Quote | Missing::ScriptEnd | Missing::Close) && self.stray_in_its_place() {
             self.operand_begins();
             return;
