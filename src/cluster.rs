@@ -1,9 +1,11 @@
 //! Which cluster a command is about, and what all commands about clusters share.
 
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use kit_graph::Graph;
+use kit_graph::{ClusterKey, Graph, SecretText};
 use kit_lang::Code;
 use kit_runtime::{Operator, OperatorError, Revision, SimulatedSite};
 
@@ -50,6 +52,10 @@ pub(crate) struct Place {
     /// Where simulated clouds are kept, each in a directory of its cluster's name
     #[arg(long, value_name = "DIR", env = STATE_DIRECTORY_VARIABLE, default_value = STATE_DIRECTORY, hide_env_values = true)]
     state_dir: PathBuf,
+
+    /// The key of a cluster that has none yet: it is kept with the first change.
+    #[arg(skip)]
+    new_key: OnceCell<ClusterKey>,
 }
 
 /// A cluster that is named by its file, or else by its place.
@@ -70,7 +76,45 @@ impl Place {
     /// The operator at the cluster of `graph`, whose place is made if there is none.
     pub(crate) fn make(&self, graph: &Graph) -> Result<Operator, Failure> {
         self.same(graph)?;
-        Ok(Operator::new(kit_runtime::make_site(graph, &self.state_dir)?))
+        let operator = Operator::new(kit_runtime::make_site(graph, &self.state_dir)?);
+        self.keep_key(graph)?;
+        Ok(operator)
+    }
+
+    /// The graph with the fingerprints of its secrets, so that another secret is another revision.
+    pub(crate) fn with_fingerprints(
+        &self,
+        graph: Graph,
+        secrets: &BTreeMap<String, SecretText>,
+    ) -> Result<Graph, Failure> {
+        let names = graph.secrets();
+        if names.is_empty() {
+            return Ok(graph);
+        }
+        let cluster = &graph.cluster.name;
+        let kept = kit_runtime::key_of(cluster, &self.state_dir)?;
+        let mut before = BTreeMap::new();
+        if kept.is_some() && names.iter().any(|name| !secrets.contains_key(*name)) {
+            let operator = Operator::new(kit_runtime::find_site(Some(cluster), &self.state_dir)?);
+            // A cluster that does not answer is heard of from the change itself.
+            before = block_on(async { Ok(operator.committed_graph().await?.1.fingerprints) }).unwrap_or_default();
+        }
+        let key = match kept {
+            Some(kept) => kept,
+            None => {
+                let new = kit_runtime::new_key()?;
+                self.new_key.get_or_init(|| new).clone()
+            }
+        };
+        Ok(graph.with_fingerprints(&key, secrets, &before))
+    }
+
+    /// Keeps the key that the fingerprints of `graph` were made with, before the graph is given to anybody.
+    pub(crate) fn keep_key(&self, graph: &Graph) -> Result<(), Failure> {
+        match self.new_key.get() {
+            Some(key) => Ok(kit_runtime::keep_key(&graph.cluster.name, &self.state_dir, key)?),
+            None => Ok(()),
+        }
     }
 
     /// The operator at the cluster of `graph`; none where the cluster has no place yet.

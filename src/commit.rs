@@ -57,6 +57,7 @@ impl Commit {
             return Ok(Exit::Fine);
         }
         ask::confirm(console, "Commit this?", self.yes)?;
+        self.place.keep_key(&graph)?;
         let changed = block_on(async { Ok(operator.commit(&base, &revision).await?) })?;
         writeln!(console.out(), "committed revision {} over {}", short(&changed.now.value.revision), short(&base))?;
         say_who_acts(&operator, planned.paused.as_deref(), console)?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use kit_compiler::{MAX_LOOKUP_ROUNDS, Step};
-use kit_graph::Graph;
+use kit_graph::{Graph, SecretText};
 use kit_lang::ast::{AstNode as _, Decl};
 
 use crate::cluster::Place;
@@ -17,6 +17,9 @@ use crate::findings::Findings;
 use crate::given::Given;
 use crate::lookups::{Asked, Asker, Pinned};
 use crate::{cluster, files, formats};
+
+/// Secrets by the names that a graph has for them.
+type Secrets = BTreeMap<String, SecretText>;
 
 /// A file, and what it is given.
 #[derive(Debug, Args)]
@@ -77,7 +80,8 @@ impl Input {
             kit_runtime::serve(&provider)?;
         }
         let mut asker = Asker::new(&self.file, place.clusters()).of_a_change(pinned);
-        self.graph_answered_by(&mut asker, console)
+        let (graph, secrets) = self.compiled(&mut asker, console)?;
+        place.with_fingerprints(graph, &secrets)
     }
 
     /// The parameter or `let` of this name in the file.
@@ -135,6 +139,11 @@ impl Input {
     }
 
     fn graph_answered_by(&self, asker: &mut Asker, console: &mut Console) -> Result<Graph, Failure> {
+        Ok(self.compiled(asker, console)?.0)
+    }
+
+    /// The graph, and the secrets that were given for it.
+    fn compiled(&self, asker: &mut Asker, console: &mut Console) -> Result<(Graph, Secrets), Failure> {
         let mut findings = Findings::default();
         let graph = self.compile(&mut findings, asker);
         if !findings.diagnostics.is_empty() {
@@ -143,7 +152,7 @@ impl Input {
         graph.ok_or(Failure::Reported)
     }
 
-    fn compile(&self, findings: &mut Findings, asker: &mut Asker) -> Option<Graph> {
+    fn compile(&self, findings: &mut Findings, asker: &mut Asker) -> Option<(Graph, Secrets)> {
         let root = files::load_program(&self.file, findings);
         let (mut inputs, wrong) = self.given.read(&mut findings.sources);
         findings.diagnostics.extend(wrong);
@@ -164,7 +173,7 @@ impl Input {
                         let at = inputs.snapshot_asked_at().map(str::to_owned);
                         asker.answered_by(compiled.graph.lookups.keys(), &files::shown(path), at);
                     }
-                    return Some(compiled.graph);
+                    return Some((compiled.graph, compiled.secrets));
                 }
                 Step::Failed(found) => {
                     findings.diagnostics.extend(found.diagnostics);

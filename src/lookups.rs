@@ -171,9 +171,9 @@ impl Asker {
 /// nothing; whoever changes it hears of that from the change itself.
 fn committed_answers(cluster: &str, clusters: &Path) -> Option<(String, BTreeMap<String, Value>)> {
     let operator = Operator::new(kit_runtime::find_site(Some(cluster), clusters).ok()?);
-    let committed = block_on(async { Ok(operator.committed_lookups().await?) });
-    let (revision, answers) = committed.ok()?;
-    Some((format!("revision {}, as it was committed", short(&revision)), answers))
+    let committed = block_on(async { Ok(operator.committed_graph().await?) });
+    let (revision, graph) = committed.ok()?;
+    Some((format!("revision {}, as it was committed", short(&revision)), graph.lookups))
 }
 
 fn question(lookup: &Lookup) -> MetadataQuestion {

@@ -98,6 +98,11 @@ pub(crate) fn write(plan: &DryRun, console: &mut Console) -> Result<(), Failure>
     if !plan.values.is_empty() {
         writeln!(out, "values that change:")?;
         for value in plan.values.iter().take(MAX_LINES) {
+            if value.before == value.after {
+                // What a secret is shows nowhere, only that it is another.
+                writeln!(out, "  {:<16} another secret", printable(&value.address))?;
+                continue;
+            }
             write!(out, "  {:<16} {} -> {}", printable(&value.address), json(&value.before), json(&value.after))?;
             match &value.not_given {
                 Some(name) => writeln!(out, " (the parameter {} was given before and is not now)", printable(name))?,

@@ -100,6 +100,8 @@ impl Place {
         command
             .env("SECRET_OF_ENV", format!("{CANARY}-env"))
             .env("RUST_BACKTRACE", "full")
+            .env("TOKEN_1", format!("{CANARY}-1"))
+            .env("TOKEN_2", format!("{CANARY}-2"))
             .envs(variables.iter().copied());
         command
     }
@@ -362,9 +364,26 @@ fn no_cluster_keeps_a_secret() {
         assert!(begun.elapsed() < Duration::from_secs(60), "the replica reads no head");
         std::thread::sleep(Duration::from_millis(50));
     }
+    assert!(place.ok(&["plan", "demo.kit", "--set", &token(1)]).contains("nothing to do"));
     place.ok(&["plan", "demo.kit", "--set", &token(1), "--set", "size=2"]);
     place.ok(&["plan", "demo.kit", "--set", &token(2), "--set", "port=48613", "--format", "json"]);
+    // Another secret is another revision, and other machines.
+    let planned = place.ok(&["plan", "demo.kit", "--set", &token(2)]);
+    assert!(planned.contains("values that change:\n  token            another secret\n"), "{planned}");
+    assert!(planned.contains("workers.1        what its machine is made from differs"), "{planned}");
+    // Who has only a snapshot knows no secret, and changes none.
+    let snapshot = place.give("snapshot.json", "{}");
+    let planned = place.ok(&["plan", "demo.kit", "--set", &token(1), "--metadata", &snapshot]);
+    assert!(planned.contains("nothing to do"), "{planned}");
     place.ok(&["commit", "demo.kit", "--set", &token(2), "--set", "size=2", "--yes"]);
+    let planned = place.ok(&["plan", "demo.kit", "--set", &token(2), "--set", "size=2"]);
+    assert!(!planned.contains("values that change"), "{planned}");
+    // Without the key of the cluster there is no trace of a secret.
+    let compiled = |place: &mut Place, number: u32| {
+        place.ok(&["compile", "demo.kit", "--secret", &format!("token=env:TOKEN_{number}")])
+    };
+    let one = compiled(&mut place, 1);
+    assert!(one == compiled(&mut place, 2) && !one.contains("fingerprint"), "{one}");
     std::thread::sleep(Duration::from_millis(500));
     for verb in [&["status"] as &[&str], &["status", "--format", "json"], &["events"], &["history"]] {
         place.run(verb);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kit_graph::{Graph, Instance};
+use kit_graph::{Graph, Instance, SecretText};
 use kit_lang::{Diagnostic, Severity, SourceId, Span};
 
 use crate::check::{Checked, Checker};
@@ -69,6 +69,9 @@ pub struct Lookup {
 pub struct Compiled {
     /// The graph.
     pub graph: Graph,
+    /// What the secrets are that were given, by the names that the graph has for them. They go no further than to whoever
+    /// knows the key of the cluster.
+    pub secrets: BTreeMap<String, SecretText>,
     /// Warnings.
     pub warnings: Vec<Diagnostic>,
 }
@@ -211,9 +214,12 @@ fn lower(
 ) -> Step {
     let graph = Lowering::new(&mut evaluator, sources).graph(expanded);
     let found = findings(evaluator.report);
+    let secrets = std::mem::take(&mut evaluator.secrets);
     match graph {
         // A module has none: its tests fail by what they find, and here they find nothing.
-        Some(graph) if !found.has_errors() => Step::Done(Box::new(Compiled { graph, warnings: found.diagnostics })),
+        Some(graph) if !found.has_errors() => {
+            Step::Done(Box::new(Compiled { graph, secrets, warnings: found.diagnostics }))
+        }
         _ => Step::Failed(found),
     }
 }

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use indexmap::IndexMap;
+use kit_graph::SecretText;
 use kit_lang::{Code, Diagnostic, Span};
 
 use crate::check::{Checked, MAX_DEPENDENCY_DEPTH};
@@ -95,6 +96,8 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) lookups: IndexMap<String, PendingLookup>,
     /// The key that an expression asked for, the last one where it is repeated.
     pub(crate) lookup_keys: BTreeMap<(u16, u32), String>,
+    /// What the secrets are that were given, by their names.
+    pub(crate) secrets: BTreeMap<String, SecretText>,
     pub(crate) slots: Vec<Vec<Slot>>,
     pub(crate) groups: IndexMap<DefRef, GroupState<'a>, std::hash::BuildHasherDefault<rustc_hash::FxHasher>>,
     /// Variables of the bodies being evaluated; `base` is where the innermost begins.
@@ -143,6 +146,7 @@ impl<'a> Evaluator<'a> {
             in_test: false,
             lookups: IndexMap::new(),
             lookup_keys: BTreeMap::new(),
+            secrets: BTreeMap::new(),
             slots,
             groups: IndexMap::default(),
             stack: Vec::new(),

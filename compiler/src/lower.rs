@@ -70,6 +70,8 @@ impl<'l, 'a> Lowering<'l, 'a> {
             groups,
             outputs,
             lookups,
+            // Who knows the key of the cluster makes them.
+            fingerprints: BTreeMap::new(),
             provenance: self.provenance.into_iter().collect(),
         };
         Some(graph.sealed())

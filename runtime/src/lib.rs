@@ -2,6 +2,7 @@
 
 mod atomic_file;
 mod clock;
+mod cluster_key;
 pub mod codes;
 mod error;
 mod event_log;
@@ -20,6 +21,7 @@ mod surroundings;
 mod vars;
 
 pub use clock::{Clock, SystemClock, boot_id};
+pub use cluster_key::{keep_key, key_of, new_key};
 pub use codes::{CODES, ErrorPage, code_of};
 pub use error::OperatorError;
 pub use event_log::{EventLog, EventReader, EventRecord, EventSink};

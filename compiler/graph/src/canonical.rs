@@ -33,6 +33,9 @@ struct Content<'a> {
     groups: &'a [crate::Group],
     outputs: &'a std::collections::BTreeMap<String, crate::Value>,
     lookups: &'a std::collections::BTreeMap<String, crate::Value>,
+    // A graph without secrets has the hash that it always had.
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    fingerprints: &'a std::collections::BTreeMap<String, String>,
 }
 
 struct HashWriter(Sha256);
@@ -59,6 +62,7 @@ impl Graph {
             groups: &self.groups,
             outputs: &self.outputs,
             lookups: &self.lookups,
+            fingerprints: &self.fingerprints,
         };
         let mut writer = std::io::BufWriter::new(HashWriter(Sha256::new()));
         // Values hold no floats and no map with keys other than text, so this cannot fail.

@@ -31,6 +31,10 @@ pub struct Graph {
     /// (`aws.image("debian-12-amd64-*")`): fixed here, never repeated by a replica.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub lookups: BTreeMap<String, Value>,
+    /// Fingerprints of the secrets that stand in it, by their names: the hash of each with the key of the cluster, so
+    /// that a changed secret is a changed graph. Empty where whoever compiled it knew no key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fingerprints: BTreeMap<String, String>,
     /// Where values came from, by address and field (`managers.m1.ip`; `managers.*.ip` for members that
     /// one `for` makes). Not part of the hash: moving a line changes no cluster.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

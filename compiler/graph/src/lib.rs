@@ -8,6 +8,7 @@ mod canonical;
 pub mod draw;
 mod error;
 mod explain;
+mod fingerprint;
 mod graph;
 mod quantity;
 mod script;
@@ -20,6 +21,7 @@ pub const SCHEMA: &str = include_str!("../graph.schema.json");
 pub use canonical::{MAX_GRAPH_BYTES, sha256_hex};
 pub use error::GraphError;
 pub use explain::Explained;
+pub use fingerprint::{ClusterKey, KEY_BYTES, secrets_in};
 pub use graph::{Cluster, FORMAT_VERSION, Graph, Group, Instance, Member, Origin, OriginKind, Population, Resource};
 pub use quantity::{
     QuantityError, format_bytes, format_duration, format_percent, parse_bytes, parse_duration_ms, parse_percent,

@@ -2,8 +2,10 @@
 
 use std::rc::Rc;
 
+use kit_graph::SecretText;
 use kit_lang::Diagnostic;
 
+use super::text::write_scalar;
 use super::{Blame, Evaluator};
 use crate::hir::{DefKind, Expr};
 use crate::report::Report;
@@ -73,6 +75,10 @@ impl Evaluator<'_> {
         let checked = self.conform(value, inner, &Blame::default());
         let wrong: Report = std::mem::replace(self.report, outer);
         if !wrong.has_errors() && !matches!(checked.data, Data::Error) {
+            let mut text = String::new();
+            if write_scalar(&checked.data, &mut text) {
+                self.secrets.insert(path.to_owned(), SecretText::new(text));
+            }
             return Value::new(Data::Opaque(Rc::new(Opaque::Secret(path.into()))), origin);
         }
         let span = blame.span.unwrap_or_else(|| self.origin_span(origin));

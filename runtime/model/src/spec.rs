@@ -1,6 +1,6 @@
 //! What a graph asks for, in the runtime's terms.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,6 +8,9 @@ use std::sync::Arc;
 use kit_graph::{Graph, Instance, Population, Properties, Value, parse_duration_ms, parse_percent};
 
 use crate::identity::{Address, ContentHash, RevisionId};
+
+/// Fingerprints of secrets, by their names.
+type Fingerprints = BTreeMap<String, String>;
 
 /// What is to be true, made once from each revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,7 +158,7 @@ impl Spec {
                 let instance = Instance { kind: resource.kind.clone(), properties: resource.properties.clone() };
                 Ok(ResourceSpec {
                     address: Address::from(resource.address.as_str()),
-                    content: content_of(&instance, &resource.address)?,
+                    content: content_of(&instance, &graph.fingerprints, &resource.address)?,
                     instance: Arc::new(instance),
                     depends_on: resource.depends_on.iter().map(|address| Address::from(address.as_str())).collect(),
                 })
@@ -164,7 +167,7 @@ impl Spec {
         let mut groups = BTreeMap::new();
         let mut members = BTreeMap::new();
         for group in &graph.groups {
-            let spec = group_of(group, &mut members)?;
+            let spec = group_of(group, &graph.fingerprints, &mut members)?;
             if spec.role == Role::Manager && graph.cluster.leader.as_deref() != Some(group.name.as_str()) {
                 // A voter without a replica beside it may be elected, and then nobody acts any more.
                 let why = "its members vote in the Swarm, so it must be the group that leads: there is one".to_owned();
@@ -226,16 +229,33 @@ impl Spec {
 /// change of them is refused, not rolled.
 ///
 /// Fields that cannot be written would make all such machines alike: that is an error.
-fn content_of(instance: &Instance, address: &str) -> Result<ContentHash, SpecError> {
+fn content_of(instance: &Instance, fingerprints: &Fingerprints, address: &str) -> Result<ContentHash, SpecError> {
     let fields = serde_json::to_vec(&instance.properties).map_err(|wrong| SpecError {
         address: address.to_owned(),
         why: format!("its fields cannot be hashed: {wrong}"),
     })?;
-    // The third part was always empty. Machines bear this hash: without it all of them would be made anew.
-    Ok(ContentHash::of(&[instance.kind.as_bytes(), &fields, &[]]))
+    // Machines bear this hash: without secrets it is what it was before there were fingerprints.
+    let secrets = secrets_of(&instance.properties, fingerprints);
+    Ok(ContentHash::of(&[instance.kind.as_bytes(), &fields, secrets.as_bytes()]))
 }
 
-fn group_of(group: &kit_graph::Group, members: &mut BTreeMap<Address, MemberSpec>) -> Result<GroupSpec, SpecError> {
+/// What is known of the secrets that stand in some fields; nothing where there are none.
+fn secrets_of(properties: &Properties, fingerprints: &Fingerprints) -> String {
+    // Most graphs have none, and a group may have thousands of members.
+    if fingerprints.is_empty() {
+        return String::new();
+    }
+    let mut names = BTreeSet::new();
+    kit_graph::secrets_in(properties, &mut names);
+    let known = names.into_iter().filter_map(|name| fingerprints.get(name));
+    known.fold(String::new(), |all, one| all + one + "\n")
+}
+
+fn group_of(
+    group: &kit_graph::Group,
+    fingerprints: &Fingerprints,
+    members: &mut BTreeMap<Address, MemberSpec>,
+) -> Result<GroupSpec, SpecError> {
     let error = |why: String| SpecError { address: group.name.clone(), why };
     let role = match group.role.kind.as_str() {
         "swarm.Manager" => Role::Manager,
@@ -266,7 +286,7 @@ fn group_of(group: &kit_graph::Group, members: &mut BTreeMap<Address, MemberSpec
     let mut addresses = Vec::with_capacity(group.members().len());
     // Members whose machines are the group's own share it: most of 10,000 do.
     let shared = Arc::new(group.machine.clone());
-    let shared_content = content_of(&shared, &group.name)?;
+    let shared_content = content_of(&shared, fingerprints, &group.name)?;
     for member in group.members() {
         let address = Address::new(format!("{}.{}", group.name, member.id));
         let ip = member
@@ -284,7 +304,7 @@ fn group_of(group: &kit_graph::Group, members: &mut BTreeMap<Address, MemberSpec
         } else {
             let mut machine = group.machine.clone();
             machine.properties.extend(member.machine.iter().map(|(name, value)| (name.clone(), value.clone())));
-            let content = content_of(&machine, address.as_str())?;
+            let content = content_of(&machine, fingerprints, address.as_str())?;
             (Arc::new(machine), content)
         };
         addresses.push(address.clone());
@@ -338,7 +358,7 @@ mod tests {
             population: Population::Count(1),
             depends_on: Vec::new(),
         };
-        group_of(&group, &mut BTreeMap::new())
+        group_of(&group, &Fingerprints::new(), &mut BTreeMap::new())
     }
 
     #[test]
@@ -354,7 +374,23 @@ mod tests {
     #[test]
     fn the_content_of_a_machine_is_what_it_always_was() {
         let machine = Instance { kind: "sim.Machine".to_owned(), properties: Properties::new() };
-        let content = content_of(&machine, "workers");
-        assert_eq!(content, Ok(ContentHash::of(&[b"sim.Machine", b"{}", b""])));
+        let content = |fingerprints: &Fingerprints| content_of(&machine, fingerprints, "workers");
+        let before = Ok(ContentHash::of(&[b"sim.Machine", b"{}", b""]));
+        assert_eq!(content(&Fingerprints::new()), before);
+        // A secret that does not reach it changes nothing.
+        assert_eq!(content(&Fingerprints::from([("token".to_owned(), "01".to_owned())])), before);
+    }
+
+    #[test]
+    fn a_changed_secret_changes_what_reaches_a_machine() {
+        let secret = Value::Concat(vec!["Bearer ".into(), Value::Secret("token".to_owned())]);
+        let properties = Properties::from([("labels".to_owned(), secret)]);
+        let machine = Instance { kind: "sim.Machine".to_owned(), properties };
+        let content = |name: &str, fingerprint: &str| {
+            content_of(&machine, &Fingerprints::from([(name.to_owned(), fingerprint.to_owned())]), "workers")
+        };
+        assert_eq!(content("token", "01"), content("token", "01"));
+        assert_ne!(content("token", "01"), content("token", "02"));
+        assert_eq!(content("other", "01"), content("other", "02"));
     }
 }

@@ -362,6 +362,7 @@ mod tests {
             }],
             outputs: BTreeMap::new(),
             lookups: BTreeMap::new(),
+            fingerprints: BTreeMap::new(),
             provenance: BTreeMap::new(),
         };
         Spec::from_graph(&graph.sealed()).expect("a graph of known roles")

@@ -146,6 +146,7 @@ impl Subject {
             groups: vec![group("managers", instance("swarm.Manager", &[]), Population::Members(members))],
             outputs: BTreeMap::new(),
             lookups: BTreeMap::new(),
+            fingerprints: BTreeMap::new(),
             provenance: BTreeMap::new(),
         };
         if workers > 0 {

@@ -1,9 +1,8 @@
 //! An operator's commits: another revision, an older one again, pause, resume, and the end.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kit_graph::{Graph, Value};
+use kit_graph::Graph;
 use kit_model::{Head, RevisionId, Spec};
 use kit_planner::{ChangeRefused, Resume};
 use tokio::time::timeout;
@@ -83,16 +82,16 @@ impl Operator {
         Ok(Revision { spec: Arc::new(spec), bytes })
     }
 
-    /// The answers to lookups that the committed revision has fixed, and which revision that is.
+    /// The graph of the committed revision, and which revision that is.
     ///
     /// # Errors
     /// When no manager answers, nothing was ever committed, or it cannot be read.
-    pub async fn committed_lookups(&self) -> Result<(RevisionId, BTreeMap<String, Value>), OperatorError> {
+    pub async fn committed_graph(&self) -> Result<(RevisionId, Graph), OperatorError> {
         let reached = self.reach_for(None).await?;
         let revision = reached.head.as_ref().ok_or_else(|| self.not_formed())?.value.revision.clone();
         let bytes = self.revision_at(&reached, &revision).await?;
         let graph = Graph::from_bytes(&bytes).map_err(|error| unreadable(&revision, &error.to_string()))?;
-        Ok((revision, graph.lookups))
+        Ok((revision, graph))
     }
 
     /// Stops everything but looking.

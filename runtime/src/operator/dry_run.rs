@@ -334,7 +334,7 @@ fn changes(spec: &Spec, committed: Option<&Spec>, inventory: &Inventory, head: O
     changes
 }
 
-/// In what the values of two graphs differ, in order of address.
+/// In what the values of two graphs differ, in order of address, and behind them the secrets that are others.
 fn changed_values(before: &Graph, after: &Graph) -> Vec<ChangedValue> {
     let old = leaves(before);
     let new = leaves(after);
@@ -356,6 +356,13 @@ fn changed_values(before: &Graph, after: &Graph) -> Vec<ChangedValue> {
             after: is.map(|one| one.value.clone()),
             not_given,
         });
+    }
+    let name_of = |name: &String, graph: &Graph| graph.fingerprints.get(name).map(|_| Value::Secret(name.clone()));
+    for name in before.fingerprints.keys().chain(after.fingerprints.keys()).collect::<BTreeSet<_>>() {
+        if before.fingerprints.get(name) != after.fingerprints.get(name) {
+            let (before, after) = (name_of(name, before), name_of(name, after));
+            changed.push(ChangedValue { address: name.clone(), before, after, not_given: None });
+        }
     }
     changed
 }
