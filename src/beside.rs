@@ -32,7 +32,8 @@ pub(crate) struct Joined {
     /// The text of both.
     pub(crate) root: SourceId,
     file: SourceId,
-    tests: SourceId,
+    /// The text of the tests alone.
+    pub(crate) tests: SourceId,
     /// Where the tests begin in the text of both.
     seam: u32,
 }
@@ -40,6 +41,11 @@ pub(crate) struct Joined {
 impl Joined {
     /// Reads both files, and what they use. None if one of them is not fit to be read on, which is among the findings.
     pub(crate) fn load(file: &Path, tests: &Path, findings: &mut Findings) -> Option<Joined> {
+        Self::load_with(file, tests, None, findings)
+    }
+
+    /// The same with another text in place of that of the tests.
+    pub(crate) fn load_with(file: &Path, tests: &Path, text: Option<&str>, findings: &mut Findings) -> Option<Joined> {
         let (file_source, unreadable) = files::load(file, &mut findings.sources);
         if let Some(mut unreadable) = unreadable {
             if unreadable.code == codes::NOT_FOUND {
@@ -54,7 +60,10 @@ impl Joined {
             findings.diagnostics.push(unreadable);
             return None;
         }
-        let (tests_source, unreadable) = files::load(tests, &mut findings.sources);
+        let (tests_source, unreadable) = match text {
+            Some(text) => (findings.sources.add(files::shown(tests), text), None),
+            None => files::load(tests, &mut findings.sources),
+        };
         findings.diagnostics.extend(unreadable);
         for source in [file_source, tests_source] {
             let parsed = findings.sources.parse(source);

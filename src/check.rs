@@ -96,7 +96,7 @@ impl Check {
     fn one(&self, path: &Path) -> Findings {
         let mut findings = Findings::default();
         if let Some(file) = beside::tested(path) {
-            self.tests(&file, path, &mut findings);
+            self.tests(&file, path, None, &mut findings);
         } else if let Some(root) = files::load_program(path, &mut findings) {
             self.judge(root, &mut findings);
         }
@@ -104,21 +104,21 @@ impl Check {
     }
 
     /// A file of tests, with the file that it tests. The warnings of that one are its own.
-    fn tests(&self, file: &Path, tests: &Path, findings: &mut Findings) {
-        let Some(joined) = Joined::load(file, tests, findings) else { return };
+    fn tests(&self, file: &Path, tests: &Path, text: Option<&str>, findings: &mut Findings) -> SourceId {
+        let next = findings.sources.next_id();
+        // The file that is tested comes first, and the tests behind it, whether or not they are fit to be read on.
+        let Some(joined) = Joined::load_with(file, tests, text, findings) else { return SourceId(next.0 + 1) };
         let found = kit_compiler::check(&mut findings.sources, joined.root);
         let theirs = |found: &Diagnostic| found.severity == Severity::Error || joined.is_of_tests(found.span);
         let mut found_here: Vec<Diagnostic> = found.diagnostics.into_iter().filter(theirs).collect();
         joined.told(&mut found_here);
         findings.diagnostics.extend(found_here);
         findings.omitted += found.omitted;
+        joined.tests
     }
 
     /// Mends what can be mended without a doubt; the findings are those that are left.
     fn fixed(&self, path: &Path, console: &mut Console) -> Result<Findings, Failure> {
-        if beside::tested(path).is_some() {
-            return Ok(self.one(path));
-        }
         let mut findings = Findings::default();
         let (root, unreadable) = files::load(path, &mut findings.sources);
         let text = match findings.sources.get(root) {
@@ -127,6 +127,10 @@ impl Check {
         };
         let (fixed, findings) = fix::fix(text, |text| {
             let mut findings = Findings::default();
+            if let Some(file) = beside::tested(path) {
+                let root = self.tests(&file, path, Some(text), &mut findings);
+                return (findings, root);
+            }
             let root = findings.sources.add(files::shown(path), text);
             files::load_modules(path, root, &mut findings);
             self.judge(root, &mut findings);

@@ -38,6 +38,7 @@ codes! {
     FILE_EXISTS = "KIT0025", "a file that is there already";
     BAD_LINES = "KIT0026", "lines that a file does not have";
     NOTHING_THERE = "KIT0027", "a directory without files of Kit";
+    OUTPUT_TWICE = "KIT0028", "two things for standard output";
 
     SCRIPT_SYNTAX = "KIT0040", "a script that its shell cannot read";
     NO_SHELL = "KIT0041", "a script whose shell is not here";

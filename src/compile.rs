@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use kit_compiler::{MAX_LOOKUP_ROUNDS, Step};
 use kit_graph::{Graph, SecretText};
+use kit_lang::SourceId;
 use kit_lang::ast::{AstNode as _, Decl};
 
 use crate::cluster::Place;
@@ -14,12 +15,19 @@ use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::findings::Findings;
+use crate::formats::Reporting;
 use crate::given::Given;
 use crate::lookups::{Asked, Asker, Pinned};
-use crate::{cluster, files, formats};
+use crate::{cluster, codes, files, formats};
 
-/// Secrets by the names that a graph has for them.
-type Secrets = BTreeMap<String, SecretText>;
+/// A file that was compiled.
+struct Built {
+    graph: Graph,
+    /// The secrets that were given, by the names that the graph has for them.
+    secrets: BTreeMap<String, SecretText>,
+    /// The text that it was compiled from.
+    root: SourceId,
+}
 
 /// A file, and what it is given.
 #[derive(Debug, Args)]
@@ -50,23 +58,18 @@ impl Input {
         Ok((graph, asker.into_asked()))
     }
 
-    /// A JSON Schema of the parameters of the file. What is wrong with it is shown.
-    fn schema(&self, console: &mut Console) -> Result<Vec<u8>, Failure> {
-        let mut findings = Findings::default();
-        if let Some(root) = files::load_program(&self.file, &mut findings)
-            && !findings.has_errors()
-        {
-            match kit_compiler::parameter_schema(&mut findings.sources, root) {
-                // Data without keys that are no text: it cannot fail to be written.
-                Ok(schema) => return Ok(format!("{schema:#}\n").into_bytes()),
-                Err(found) => {
-                    findings.diagnostics.extend(found.diagnostics);
-                    findings.omitted += found.omitted;
-                }
+    /// A JSON Schema of the parameters of the file; none where something is wrong with it.
+    fn schema(&self, findings: &mut Findings) -> Option<(Vec<u8>, SourceId)> {
+        let root = files::load_program(&self.file, findings).filter(|_| !findings.has_errors())?;
+        match kit_compiler::parameter_schema(&mut findings.sources, root) {
+            // Data without keys that are no text: it cannot fail to be written.
+            Ok(schema) => Some((format!("{schema:#}\n").into_bytes(), root)),
+            Err(found) => {
+                findings.diagnostics.extend(found.diagnostics);
+                findings.omitted += found.omitted;
+                None
             }
         }
-        formats::show(&findings, console);
-        Err(Failure::Reported)
     }
 
     /// The graph of a cluster that is to be run or looked at here. A provider that this kitc does not serve is refused
@@ -80,8 +83,8 @@ impl Input {
             kit_runtime::serve(&provider)?;
         }
         let mut asker = Asker::new(&self.file, place.clusters()).of_a_change(pinned);
-        let (graph, secrets) = self.compiled(&mut asker, console)?;
-        place.with_fingerprints(graph, &secrets)
+        let built = self.built(&mut asker, console)?;
+        place.with_fingerprints(built.graph, &built.secrets)
     }
 
     /// The parameter or `let` of this name in the file.
@@ -139,20 +142,20 @@ impl Input {
     }
 
     fn graph_answered_by(&self, asker: &mut Asker, console: &mut Console) -> Result<Graph, Failure> {
-        Ok(self.compiled(asker, console)?.0)
+        Ok(self.built(asker, console)?.graph)
     }
 
-    /// The graph, and the secrets that were given for it.
-    fn compiled(&self, asker: &mut Asker, console: &mut Console) -> Result<(Graph, Secrets), Failure> {
+    /// The graph and what belongs to it. What was found is shown.
+    fn built(&self, asker: &mut Asker, console: &mut Console) -> Result<Built, Failure> {
         let mut findings = Findings::default();
-        let graph = self.compile(&mut findings, asker);
+        let built = self.compile(&mut findings, asker);
         if !findings.diagnostics.is_empty() {
             formats::show(&findings, console);
         }
-        graph.ok_or(Failure::Reported)
+        built.ok_or(Failure::Reported)
     }
 
-    fn compile(&self, findings: &mut Findings, asker: &mut Asker) -> Option<(Graph, Secrets)> {
+    fn compile(&self, findings: &mut Findings, asker: &mut Asker) -> Option<Built> {
         let root = files::load_program(&self.file, findings);
         let (mut inputs, wrong) = self.given.read(&mut findings.sources);
         findings.diagnostics.extend(wrong);
@@ -173,7 +176,7 @@ impl Input {
                         let at = inputs.snapshot_asked_at().map(str::to_owned);
                         asker.answered_by(compiled.graph.lookups.keys(), &files::shown(path), at);
                     }
-                    return Some((compiled.graph, compiled.secrets));
+                    return Some(Built { graph: compiled.graph, secrets: compiled.secrets, root });
                 }
                 Step::Failed(found) => {
                     findings.diagnostics.extend(found.diagnostics);
@@ -219,6 +222,7 @@ pub(crate) struct Declared {
   kitc compile cluster.kit --params production.toml -o graph.json
   kitc compile cluster.kit --metadata snapshot.json --pretty
   kitc compile cluster.kit --schema > parameters.schema.json
+  kitc compile cluster.kit -o graph.json --deny warnings --format github
 
 The same input gives the same bytes. A parameter given by --secret or --set beats the variable KIT_PARAM_NAME,
 which beats a file of parameters, a later one an earlier one, and all of them the default.")]
@@ -237,12 +241,33 @@ pub(crate) struct Compile {
     /// Print a JSON Schema of the file's parameters instead; it needs none of them
     #[arg(long, conflicts_with = "pretty")]
     schema: bool,
+
+    #[command(flatten)]
+    reporting: Reporting,
 }
 
 impl Compile {
     /// Compiles, and writes the graph.
     pub(crate) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
-        let bytes = if self.schema { self.input.schema(console)? } else { self.graph(console)? };
+        if self.output.is_none() && !self.reporting.is_for_people() {
+            let what = "--format writes what is found to standard output, and the graph would go there too";
+            return Err(
+                Failure::wrong_usage(codes::OUTPUT_TWICE, what).with_help("write the graph into a file: -o FILE")
+            );
+        }
+        let mut findings = Findings::default();
+        let made = if self.schema { self.input.schema(&mut findings) } else { self.graph(&mut findings) };
+        if let Some((_, root)) = made {
+            self.reporting.look_for_warnings(root, &mut findings);
+        }
+        self.reporting.judge(&mut findings);
+        // To a person who gets what was asked for, nothing is said of there being no errors.
+        if !self.reporting.is_for_people() {
+            self.reporting.write(std::slice::from_ref(&findings), console)?;
+        } else if !findings.diagnostics.is_empty() {
+            formats::show(&findings, console);
+        }
+        let Some((bytes, _)) = made.filter(|_| !findings.has_errors()) else { return Err(Failure::Reported) };
         match &self.output {
             Some(path) => files::write_atomically(path, &bytes)?,
             None => console.out().write_all(&bytes)?,
@@ -250,8 +275,10 @@ impl Compile {
         Ok(Exit::Fine)
     }
 
-    fn graph(&self, console: &mut Console) -> Result<Vec<u8>, Failure> {
-        let graph = self.input.graph(console)?;
-        Ok(if self.pretty { graph.to_pretty_string().into_bytes() } else { graph.to_canonical_bytes() })
+    fn graph(&self, findings: &mut Findings) -> Option<(Vec<u8>, SourceId)> {
+        let mut asker = Asker::new(&self.input.file, &cluster::kept_by_default());
+        let Built { graph, root, .. } = self.input.compile(findings, &mut asker)?;
+        let bytes = if self.pretty { graph.to_pretty_string().into_bytes() } else { graph.to_canonical_bytes() };
+        Some((bytes, root))
     }
 }

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use clap::{Args, ValueEnum};
-use kit_lang::{Diagnostic, Severity};
+use kit_lang::{Diagnostic, Severity, SourceId};
 
 use crate::console::Console;
 use crate::exit::Exit;
@@ -71,6 +71,27 @@ impl Reporting {
         for found in findings.diagnostics.iter_mut().filter(|found| denied(found)) {
             found.severity = Severity::Error;
         }
+    }
+
+    /// Whether the findings are for a person, and so on standard error.
+    pub(crate) fn is_for_people(&self) -> bool {
+        self.format == Notation::Human
+    }
+
+    /// Whether there are warnings that are errors here.
+    pub(crate) fn denies(&self) -> bool {
+        !self.deny.is_empty()
+    }
+
+    /// Adds the warnings that only `check` looks for, where warnings are denied.
+    pub(crate) fn look_for_warnings(&self, root: SourceId, findings: &mut Findings) {
+        if !self.denies() || findings.has_errors() {
+            return;
+        }
+        let found = kit_compiler::check(&mut findings.sources, root);
+        let new = |one: &Diagnostic| one.severity == Severity::Warning && !findings.diagnostics.contains(one);
+        let new: Vec<Diagnostic> = found.diagnostics.into_iter().filter(new).collect();
+        findings.diagnostics.extend(new);
     }
 
     /// Writes the findings of all files, and says how many there are to a person.

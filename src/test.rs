@@ -14,6 +14,7 @@ use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::findings::Findings;
+use crate::formats::Reporting;
 use crate::junit::{self, Case, Suite};
 use crate::printable::printable;
 use crate::test_files::Unit;
@@ -26,6 +27,7 @@ use crate::{codes, files, formats, lookups, render, test_files};
   kitc test cluster.kit                its tests, and those in cluster.test.kit beside it
   kitc test clusters --filter workers
   kitc test cluster.kit --metadata snapshot.json --junit report.xml
+  kitc test --format github            what is found at its lines, on standard output; the list on standard error
 
 A test gives parameters, and requires what must hold of the cluster with them:
   test \"five machines\" with { size = 5 } {
@@ -49,6 +51,9 @@ pub(crate) struct Test {
     /// Write the outcomes as JUnit XML too, whole or not at all
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+
+    #[command(flatten)]
+    reporting: Reporting,
 }
 
 /// What all files came to.
@@ -60,6 +65,8 @@ struct Tally {
     /// Files that are wrong whatever a test gives them.
     wrong_files: usize,
     suites: Vec<Suite>,
+    /// What was found, for programs.
+    found: Vec<Findings>,
 }
 
 impl Test {
@@ -68,7 +75,7 @@ impl Test {
         let units = test_files::units(&self.files)?;
         let mut tally = Tally::default();
         for ran in self.all(&units) {
-            tell(ran, &mut tally, console)?;
+            self.tell(ran, &mut tally, console)?;
         }
         if let Some(path) = &self.junit {
             files::write_atomically(path, junit::document(&tally.suites).as_bytes())?;
@@ -81,7 +88,10 @@ impl Test {
             let files = if tally.wrong_files == 1 { "1 file" } else { &format!("{} files", tally.wrong_files) };
             summary.push_str(&format!(", {files} with errors not tested"));
         }
-        writeln!(console.out(), "{summary}")?;
+        self.line(&summary, console)?;
+        if !self.reporting.is_for_people() {
+            self.reporting.write(&tally.found, console)?;
+        }
         Ok(if tally.failed + tally.wrong_files > 0 { Exit::Problem } else { Exit::Fine })
     }
 
@@ -119,7 +129,12 @@ impl Test {
         for (job, ran) in done {
             match all.last_mut() {
                 // What is wrong with the file was found by each share of it.
-                Some(first) if job % shares != 0 => first.outcomes.extend(ran.outcomes),
+                Some(first) if job % shares != 0 => {
+                    first.outcomes.extend(ran.outcomes);
+                    if !ran.is_wrong {
+                        first.others.push(ran.findings);
+                    }
+                }
                 _ => all.push(ran),
             }
         }
@@ -145,8 +160,17 @@ impl Test {
             };
             findings.diagnostics.extend(wrong);
         }
-        let mut ran = Ran { unit: unit.clone(), findings, declared: 0, outcomes: Vec::new() };
+        let mut ran =
+            Ran { unit: unit.clone(), findings, declared: 0, outcomes: Vec::new(), others: Vec::new(), is_wrong: true };
         let Some((root, joined)) = joined.filter(|_| !ran.findings.has_errors()) else { return ran };
+        self.reporting.look_for_warnings(root, &mut ran.findings);
+        self.reporting.judge(&mut ran.findings);
+        if ran.findings.has_errors() {
+            if let Some(joined) = &joined {
+                joined.told(&mut ran.findings.diagnostics);
+            }
+            return ran;
+        }
         let is_run = |span: Span| unit.own || joined.as_ref().is_some_and(|joined| joined.is_of_tests(span));
         let ours = Cell::new(0_usize);
         let wanted = |name: &str, span: Span| {
@@ -159,10 +183,12 @@ impl Test {
         let mut run = kit_compiler::run_tests(&mut ran.findings.sources, root, &inputs, wanted, lookups::answer);
         if let Some(joined) = &joined {
             joined.told(&mut run.findings.diagnostics);
+            joined.told(&mut ran.findings.diagnostics);
         }
         ran.findings.diagnostics.extend(run.findings.diagnostics);
         ran.findings.omitted += run.findings.omitted;
         ran.declared = run.declared;
+        let mut told = Findings::default();
         for mut outcome in run.outcomes {
             let is_beside = joined.as_ref().is_some_and(|joined| joined.is_of_tests(outcome.span));
             let path = unit.tests.as_ref().filter(|_| is_beside).unwrap_or(&unit.file).clone();
@@ -172,16 +198,81 @@ impl Test {
             }
             findings.diagnostics = std::mem::take(&mut outcome.findings.diagnostics);
             findings.omitted = outcome.findings.omitted;
+            self.reporting.judge(&mut findings);
             let passed = !findings.has_errors();
             let drawing = (!findings.diagnostics.is_empty()).then(|| {
-                findings.sources = std::mem::take(&mut ran.findings.sources);
+                std::mem::swap(&mut findings.sources, &mut ran.findings.sources);
                 let drawing = (drawn(&findings, false), drawn(&findings, true));
-                ran.findings.sources = findings.sources;
+                std::mem::swap(&mut findings.sources, &mut ran.findings.sources);
                 drawing
             });
+            told.diagnostics.extend(findings.diagnostics);
+            told.omitted += findings.omitted;
             ran.outcomes.push((path, outcome, Told { passed, drawing }));
         }
+        ran.is_wrong = ran.findings.has_errors();
+        if !self.reporting.is_for_people() {
+            if share != 0 {
+                // What is wrong with the file itself is said with its first share.
+                ran.findings.diagnostics.clear();
+            }
+            ran.findings.diagnostics.extend(told.diagnostics);
+            ran.findings.omitted += told.omitted;
+        }
         ran
+    }
+
+    /// What a file came to: what is wrong with it, and a line for each test, and under it why it failed.
+    fn tell(&self, ran: Ran, tally: &mut Tally, console: &mut Console) -> Result<(), Failure> {
+        tally.declared += ran.declared;
+        tally.wrong_files += usize::from(ran.is_wrong);
+        let suite = |path: &Path| Suite { file: files::shown(path), error: None, cases: Vec::new() };
+        let mut suites =
+            vec![suite(if ran.unit.own { &ran.unit.file } else { ran.unit.tests.as_ref().unwrap_or(&ran.unit.file) })];
+        if !ran.findings.diagnostics.is_empty() && self.reporting.is_for_people() {
+            formats::show(&ran.findings, console);
+            // A reader of standard error who went away changes nothing in the outcome.
+            let _ = writeln!(console.err());
+        }
+        if ran.is_wrong {
+            suites[0].error = Some(drawn(&ran.findings, false));
+        }
+        for (path, outcome, told) in ran.outcomes {
+            *(if told.passed { &mut tally.passed } else { &mut tally.failed }) += 1;
+            let verdict = if told.passed { "ok     " } else { "FAILED " };
+            let name = printable(&outcome.name).replace(['\n', '\t'], " ");
+            let file = files::shown(&path);
+            self.line(&format!("{verdict}{file}: {name}"), console)?;
+            if let Some((plain, colored)) = told.drawing.as_ref().filter(|_| self.reporting.is_for_people()) {
+                let drawing = if console.color_err() { colored } else { plain };
+                let _ = writeln!(console.err(), "{drawing}");
+            }
+            if suites.last().is_none_or(|last| last.file != file) {
+                suites.push(suite(&path));
+            }
+            let failure = told.drawing.filter(|_| !told.passed).map(|(plain, _)| plain);
+            if let Some(last) = suites.last_mut() {
+                last.cases.push(Case { name, failure });
+            }
+        }
+        suites.retain(|suite| suite.error.is_some() || !suite.cases.is_empty());
+        tally.suites.extend(suites);
+        if !self.reporting.is_for_people() {
+            tally.found.push(ran.findings);
+            tally.found.extend(ran.others);
+        }
+        Ok(())
+    }
+
+    /// Writes a line of the list: where findings are for a program, standard output is theirs.
+    fn line(&self, line: &str, console: &mut Console) -> Result<(), Failure> {
+        if self.reporting.is_for_people() {
+            writeln!(console.out(), "{line}")?;
+        } else {
+            // A reader of standard error who went away changes nothing in the outcome.
+            let _ = writeln!(console.err(), "{line}");
+        }
+        Ok(())
     }
 
     fn nothing_to_run(&self, tally: &Tally) -> Failure {
@@ -204,11 +295,15 @@ impl Test {
 /// A file that was run.
 struct Ran {
     unit: Unit,
-    /// What is wrong with it whatever a test gives it.
+    /// What is wrong with it whatever a test gives it; for programs, what its tests found too.
     findings: Findings,
+    /// No test of it could be run.
+    is_wrong: bool,
     declared: usize,
     /// The file that each test stands in, what it came to, and what is shown of that.
     outcomes: Vec<(PathBuf, TestOutcome, Told)>,
+    /// The findings of its other shares.
+    others: Vec<Findings>,
 }
 
 /// What is shown of a test.
@@ -216,44 +311,6 @@ struct Told {
     passed: bool,
     /// What it found, drawn without colours and with them.
     drawing: Option<(String, String)>,
-}
-
-/// What a file came to: what is wrong with it, and a line for each test, and under it why it failed.
-fn tell(ran: Ran, tally: &mut Tally, console: &mut Console) -> Result<(), Failure> {
-    tally.declared += ran.declared;
-    tally.wrong_files += usize::from(ran.findings.has_errors());
-    let suite = |path: &Path| Suite { file: files::shown(path), error: None, cases: Vec::new() };
-    let mut suites =
-        vec![suite(if ran.unit.own { &ran.unit.file } else { ran.unit.tests.as_ref().unwrap_or(&ran.unit.file) })];
-    if !ran.findings.diagnostics.is_empty() {
-        formats::show(&ran.findings, console);
-        // A reader of standard error who went away changes nothing in the outcome.
-        let _ = writeln!(console.err());
-    }
-    if ran.findings.has_errors() {
-        suites[0].error = Some(drawn(&ran.findings, false));
-    }
-    for (path, outcome, told) in ran.outcomes {
-        *(if told.passed { &mut tally.passed } else { &mut tally.failed }) += 1;
-        let verdict = if told.passed { "ok     " } else { "FAILED " };
-        let name = printable(&outcome.name).replace(['\n', '\t'], " ");
-        let file = files::shown(&path);
-        writeln!(console.out(), "{verdict}{file}: {name}")?;
-        if let Some((plain, colored)) = &told.drawing {
-            let drawing = if console.color_err() { colored } else { plain };
-            let _ = writeln!(console.err(), "{drawing}");
-        }
-        if suites.last().is_none_or(|last| last.file != file) {
-            suites.push(suite(&path));
-        }
-        let failure = told.drawing.filter(|_| !told.passed).map(|(plain, _)| plain);
-        if let Some(last) = suites.last_mut() {
-            last.cases.push(Case { name, failure });
-        }
-    }
-    suites.retain(|suite| suite.error.is_some() || !suite.cases.is_empty());
-    tally.suites.extend(suites);
-    Ok(())
 }
 
 /// Findings as they are drawn for a person.

@@ -67,6 +67,21 @@ fn sarif_keeps_to_its_schema() {
     assert!(!validator.is_valid(&broken));
 }
 
+/// `compile` and `test` write the same log.
+#[test]
+fn other_verbs_keep_to_the_schema_too() {
+    let schema = json(&fs::read(root().join("tests/schemas/sarif-2.1.0.json")).expect("the schema"));
+    let validator = jsonschema::validator_for(&schema).expect("the schema is one");
+    let compile = ["compile", "tests/wrong/cluster-ip-twice.kit", "--format", "sarif", "-o", "/dev/null"];
+    for arguments in [&compile[..], &["test", "tests/cli/tests", "--format", "sarif"]] {
+        let output = kitc(root(), arguments, &[]);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let log = json(&output.stdout);
+        assert!(validator.is_valid(&log), "{arguments:?}");
+        assert!(log["runs"][0]["results"].as_array().is_some_and(|results| !results.is_empty()), "{arguments:?}");
+    }
+}
+
 #[test]
 fn nothing_wrong_is_a_log_without_results() {
     let output = kitc(root(), &["check", "--format", "sarif", "examples/swarm-sim.kit"], &[]);
