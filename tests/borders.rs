@@ -22,6 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("kit-planner", &["kit-graph", "kit-model"]),
     ("kit-sim", &["kit-graph", "kit-model"]),
     ("kit-contract", &["kit-graph", "kit-model", "kit-sim"]),
+    ("kit-docker", &["kit-graph", "kit-model", "kit-contract"]),
     ("kit-swarm", &["kit-graph", "kit-model", "kit-contract"]),
     ("kit-simulator", &["kit-graph", "kit-model", "kit-planner", "kit-sim"]),
     ("kit-runtime", &["kit-graph", "kit-model", "kit-planner", "kit-contract", "kit-sim"]),

@@ -83,7 +83,8 @@ async fn until<T>(world: &impl CloudWorld, what: &str, see: impl Fn(&Inventory) 
     panic!("{} ms passed without {what}: {:#?}", world.patience_ms(), list(world).await);
 }
 
-fn request_of(world: &impl CloudWorld, uid: &ClusterUid, id: &str, generation: u64, ip: u8) -> MachineRequest {
+fn request_of(world: &impl CloudWorld, id: &str, generation: u64, ip: u8, has_volume: bool) -> MachineRequest {
+    let uid = &world.uid();
     let address = Address::new(format!("contract.{id}"));
     let generation = Generation(generation);
     let boot = BootDocument {
@@ -94,7 +95,7 @@ fn request_of(world: &impl CloudWorld, uid: &ClusterUid, id: &str, generation: u
         manager: false,
         manager_ips: Vec::new(),
         seed: false,
-        has_volume: false,
+        has_volume,
     };
     let (content, ip) = (ContentHash::from("content"), Some(world.ip(ip)));
     MachineRequest {
@@ -110,7 +111,7 @@ fn request_of(world: &impl CloudWorld, uid: &ClusterUid, id: &str, generation: u
 }
 
 fn request(world: &impl CloudWorld, id: &str, generation: u64, ip: u8) -> MachineRequest {
-    request_of(world, &world.uid(), id, generation, ip)
+    request_of(world, id, generation, ip, false)
 }
 
 fn create(request: &MachineRequest) -> Action {
@@ -129,7 +130,11 @@ fn live(inventory: &Inventory, id: &str, state: MachineState) -> Option<Machine>
 }
 
 async fn running(world: &impl CloudWorld, id: &str, ip: u8) -> MachineId {
-    done(world, create(&request(world, id, 1, ip))).await;
+    runs(world, id, &request(world, id, 1, ip)).await
+}
+
+async fn runs(world: &impl CloudWorld, id: &str, request: &MachineRequest) -> MachineId {
+    done(world, create(request)).await;
     until(world, "the machine running", |seen| live(seen, id, MachineState::Running)).await.id
 }
 
@@ -148,8 +153,12 @@ async fn volume(world: &impl CloudWorld, id: &str) -> Volume {
 }
 
 async fn attached(world: &impl CloudWorld, id: &str, ip: u8) -> (Volume, MachineId) {
-    let (volume, machine) = (volume(world, id).await, running(world, id, ip).await);
-    done(world, Action::AttachVolume { volume: volume.id.clone(), machine: machine.clone() }).await;
+    let volume = volume(world, id).await;
+    let machine = runs(world, id, &request_of(world, id, 1, ip, true)).await;
+    // Some clouds attach a volume to a machine that runs, and some make the machine with it; then a listing shows it held.
+    if list(world).await.volume_of(&volume.marks.address).is_some_and(|volume| volume.holder().is_none()) {
+        done(world, Action::AttachVolume { volume: volume.id.clone(), machine: machine.clone() }).await;
+    }
     until(world, "the volume attached", |seen| {
         let held = seen.volume_of(&volume.marks.address)?.holder()?;
         (held.attached && held.machine == machine).then_some(())

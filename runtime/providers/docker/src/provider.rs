@@ -1,0 +1,182 @@
+//! The Engine through the traits of `kit-model`.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use kit_graph::{Instance, Value};
+use kit_model::{
+    Action, Address, Admission, Anchor, BootDocument, Call, ClusterUid, ErrorClass, Inventory, Now, Outcome, Provider,
+    ProviderError, RevisionId, VolumeId,
+};
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::addresses::Chosen;
+use crate::admitted::Admitted;
+use crate::engine::{Engine, refused};
+use crate::machines::Making;
+use crate::records::{FORMED, RETIRED};
+
+/// The provider type that is served here.
+pub const PROVIDER: &str = "docker.Provider";
+
+/// Where a manager's machine finds the socket of the Engine that holds it.
+pub const MACHINE_SOCKET: &str = "/run/kit-engine.sock";
+
+/// Where an Engine listens if nobody says otherwise.
+const SOCKET: &str = "/var/run/docker.sock";
+
+/// A Docker Engine as a cloud.
+#[derive(Debug)]
+pub struct DockerProvider {
+    engine: Engine,
+    /// The socket as a path on the Engine's host: managers get it from there.
+    host_socket: PathBuf,
+    chosen: Chosen,
+    /// The revision that the machine which begins the Swarm is given.
+    revision: Mutex<Option<(RevisionId, Arc<[u8]>)>>,
+}
+
+impl DockerProvider {
+    /// The Engine that `provider` names, as a process on its host reaches it. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// When it is not at a socket of this machine.
+    pub fn on_host(provider: &Instance) -> Result<Self, String> {
+        let socket = socket_of(provider)?;
+        Ok(Self::at(socket.clone(), socket))
+    }
+
+    /// The same Engine, as a machine of a manager reaches it that stands in it.
+    ///
+    /// # Errors
+    /// When it is not at a socket of its host.
+    pub fn inside_machine(provider: &Instance) -> Result<Self, String> {
+        Ok(Self::at(MACHINE_SOCKET.into(), socket_of(provider)?))
+    }
+
+    fn at(socket: PathBuf, host_socket: PathBuf) -> Self {
+        Self { engine: Engine::at(socket), host_socket, chosen: Chosen::default(), revision: Mutex::new(None) }
+    }
+
+    /// The Engine's socket, as this process reaches it.
+    #[must_use]
+    pub fn socket(&self) -> &Path {
+        self.engine.socket()
+    }
+
+    /// Gives the machine that begins the Swarm the revision that it puts into the store.
+    pub fn give_revision(&self, revision: RevisionId, bytes: Arc<[u8]>) {
+        *self.revision.lock().unwrap_or_else(PoisonError::into_inner) = Some((revision, bytes));
+    }
+
+    fn revision_for(&self, boot: &BootDocument) -> Option<Arc<[u8]>> {
+        let given = self.revision.lock().unwrap_or_else(PoisonError::into_inner);
+        given.as_ref().filter(|(revision, _)| *revision == boot.revision).map(|(_, bytes)| Arc::clone(bytes))
+    }
+
+    async fn carry_out(&self, uid: &ClusterUid, action: &Action, call: &mut Admitted<'_>) -> Result<(), Outcome> {
+        let engine = &self.engine;
+        match action {
+            Action::CreateResource { address, instance, content, token } => {
+                engine.create_network(uid, address, instance, content, token, call).await
+            }
+            Action::CreateVolume { address, generation, properties, token } => {
+                engine.create_volume(uid, address, *generation, properties, token, call).await
+            }
+            Action::CreateMachine(request) => {
+                let revision = self.revision_for(&request.boot);
+                let making = Making {
+                    uid,
+                    request,
+                    revision: revision.as_deref(),
+                    host_socket: &self.host_socket,
+                    chosen: &self.chosen,
+                };
+                engine.create_machine(&making, call).await
+            }
+            Action::StartMachine { machine } => {
+                engine.start_machine(uid, machine, |boot| self.revision_for(boot), call).await
+            }
+            Action::RebootMachine { machine } => engine.reboot_machine(uid, machine, call).await,
+            Action::TerminateMachine { machine } => engine.terminate_machine(uid, machine, call).await,
+            Action::AttachVolume { volume, machine } => engine.attach(uid, volume, machine).await,
+            Action::ForceDetach { volume, machine } => engine.force_detach(uid, volume, machine).await,
+            Action::MarkFormed { volume } => engine.note(uid, volume, FORMED, call).await,
+            Action::RetireVolume { volume } => engine.note(uid, volume, RETIRED, call).await,
+            Action::SetAvailability { .. }
+            | Action::SetRole { .. }
+            | Action::SetLabels { .. }
+            | Action::RemoveNode { .. } => {
+                let why = format!("to {} is the Swarm's, and not the provider's", action.verb());
+                Err(refused(ErrorClass::Fatal, "NotTheProviders", why))
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Provider for DockerProvider {
+    async fn anchor(&self, cluster: &str) -> Result<Option<Anchor>, ProviderError> {
+        self.engine.anchor(cluster).await
+    }
+
+    async fn claim_anchor(&self, cluster: &str, uid: ClusterUid) -> Result<Anchor, ProviderError> {
+        self.engine.claim_anchor(cluster, &uid).await
+    }
+
+    async fn release_anchor(&self, cluster: &str, uid: &ClusterUid) -> Result<(), ProviderError> {
+        self.engine.release_anchor(cluster, uid).await
+    }
+
+    async fn list(&self, uid: &ClusterUid, ips: &[IpAddr]) -> Result<Inventory, ProviderError> {
+        let at = now();
+        self.engine.list(uid, ips, at).await
+    }
+
+    async fn send(&self, uid: &ClusterUid, call: &Call, admission: Admission<'_>) -> Outcome {
+        let mut admitted = Admitted::by(admission);
+        match self.carry_out(uid, &call.action, &mut admitted).await {
+            Ok(()) => Outcome::Done,
+            Err(outcome) => outcome,
+        }
+    }
+
+    async fn remove_resource(&self, uid: &ClusterUid, address: &Address) -> Result<(), ProviderError> {
+        self.engine.remove_network(uid, address).await
+    }
+
+    async fn remove_volume(&self, uid: &ClusterUid, volume: &VolumeId) -> Result<(), ProviderError> {
+        self.engine.remove_volume(uid, volume).await
+    }
+}
+
+fn socket_of(provider: &Instance) -> Result<PathBuf, String> {
+    if provider.kind != PROVIDER {
+        return Err(format!("{} is no Docker Engine", provider.kind));
+    }
+    let host = provider.properties.get("host").and_then(Value::as_str);
+    let Some(host) = host else { return Ok(SOCKET.into()) };
+    match host.strip_prefix("unix://") {
+        Some(path) if path.starts_with('/') => Ok(path.into()),
+        Some(path) => {
+            Err(format!("the socket of the Docker Engine is named by its whole path, and \"{path}\" is none"))
+        }
+        None => Err(format!(
+            "this kitc reaches a Docker Engine only over a socket of its machine, and this one is at {host}"
+        )),
+    }
+}
+
+fn now() -> Now {
+    let boot = clock_gettime(ClockId::Boottime);
+    let seconds = u64::try_from(boot.tv_sec).unwrap_or(0);
+    let milliseconds = u64::try_from(boot.tv_nsec).unwrap_or(0) / 1_000_000;
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    Now {
+        boot_ms: seconds.saturating_mul(1000).saturating_add(milliseconds),
+        wall_ms: u64::try_from(wall).unwrap_or(u64::MAX),
+    }
+}
