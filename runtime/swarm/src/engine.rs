@@ -12,9 +12,9 @@ use tokio::time::timeout;
 /// Where an engine listens if nobody says otherwise.
 pub const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 
-/// How long a look may take. A healthy engine answers in some 20 ms; one whose leader is cut off would go on waiting for
-/// 20 s, and a replica that waits so long sees nothing else.
-pub(crate) const LOOK_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a look may take. A healthy engine answers in some 20 ms; one whose leader is gone would go on waiting for 20 s,
+/// and says only when it is asked again that it leads itself by now.
+pub(crate) const LOOK_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long any other call may take: as long as a permit lasts, for what is answered later opens nothing.
 pub(crate) const CALL_PATIENCE: Duration = Duration::from_secs(10);
@@ -161,20 +161,12 @@ impl Engine {
                 EngineError::Refused(Refusal { status: status_code, message })
             }
             other => {
-                let mut causes = vec![other.to_string()];
-                let mut next = std::error::Error::source(&other);
-                while let Some(cause) = next {
-                    let text = cause.to_string();
-                    if causes.last() != Some(&text) {
-                        causes.push(text);
-                    }
-                    next = cause.source();
+                // The layers of the protocol say that there was an error; the innermost one says which.
+                let mut cause: &dyn std::error::Error = &other;
+                while let Some(next) = cause.source() {
+                    cause = next;
                 }
-                EngineError::Silent(format!(
-                    "the engine behind {} does not answer: {}",
-                    self.socket.display(),
-                    causes.join(": ")
-                ))
+                EngineError::Silent(format!("the engine behind {} does not answer: {cause}", self.socket.display()))
             }
         }
     }

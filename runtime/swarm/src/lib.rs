@@ -6,6 +6,7 @@
 
 mod control;
 mod engine;
+mod identity;
 mod leadership;
 mod local_engine;
 mod manager;
@@ -14,6 +15,7 @@ mod nodes;
 mod store;
 
 pub use engine::{DEFAULT_SOCKET, Engine, EngineError, Refusal, SocketError, socket_in};
+pub use identity::Identity;
 pub use local_engine::EngineService;
 pub use manager::ManagerEngine;
 pub use names::{ADDRESS_LABEL, GENERATION_LABEL, UID_LABEL, UnfitUid};

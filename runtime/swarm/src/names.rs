@@ -75,6 +75,12 @@ impl Names {
     }
 }
 
+/// The cluster whose head has this name, if a head has.
+pub(crate) fn uid_of_head(name: &str) -> Option<ClusterUid> {
+    let uid = ClusterUid::from(name.strip_prefix("kit-")?.strip_suffix("-head")?);
+    Names::of(&uid).is_ok().then_some(uid)
+}
+
 fn hash_digits(id: &str) -> Option<&str> {
     let digits = id.strip_prefix("sha256:")?.get(..HASH_DIGITS)?;
     digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(digits)
