@@ -3,9 +3,10 @@
 mod secrets;
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use clap::Args;
-use kit_compiler::{GivenBy, Inputs, ParamInput, ParamValue, Sources};
+use kit_compiler::{GivenBy, Inputs, ParamInput, ParamValue, Parts, Sources};
 use kit_lang::{Diagnostic, SourceId, Span};
 
 use crate::codes;
@@ -145,15 +146,35 @@ fn toml_parameters(inputs: &mut Inputs, sources: &Sources, source: SourceId, pri
             .with_help("a parameter is written `name = value`")
     })?;
     for (name, value) in table.get_ref() {
-        let span = place(value.span());
+        let (span, parts) = (place(value.span()), toml_parts(value, &place));
         let value = toml_value(value.get_ref()).map_err(|what| {
             Diagnostic::error(codes::BAD_PARAMETERS, span, format!("{what} is no value of Kit"))
                 .with_help("give it as a text, as it would stand in the file")
         })?;
-        let input = ParamInput { value: ParamValue::Data(value), span, by: GivenBy::File { private } };
+        let input =
+            ParamInput { value: ParamValue::Data(value), span, by: GivenBy::File { private }, parts: Some(parts) };
         inputs.param(name.get_ref().to_string(), input);
     }
     Ok(())
+}
+
+/// Where the values within a value of TOML stand.
+fn toml_parts(
+    value: &toml::Spanned<toml::de::DeValue<'_>>,
+    place: &impl Fn(std::ops::Range<usize>) -> Span,
+) -> Rc<Parts> {
+    use toml::de::DeValue;
+    let inside = match value.get_ref() {
+        DeValue::Array(items) => {
+            let named = |(index, item)| (format!("[{index}]"), toml_parts(item, place));
+            items.iter().enumerate().map(named).collect()
+        }
+        DeValue::Table(entries) => {
+            entries.iter().map(|(name, value)| (name.get_ref().to_string(), toml_parts(value, place))).collect()
+        }
+        _ => Vec::new(),
+    };
+    Rc::new(Parts { span: place(value.span()), inside })
 }
 
 /// A value of TOML in the form of the graph, or what it is that has none.

@@ -191,7 +191,7 @@ fn read(lookup: &Lookup, asked: Result<MetadataAnswer, MetadataError>) -> Result
         |why: String, help| Box::new(no_answer(lookup, format!("meta.{} has no answer: {why}", lookup.key), help));
     match asked {
         Ok(MetadataAnswer { value: MetadataValue::Text(text), by }) => {
-            Ok(Answer { value: ParamValue::Text(text), by, span: None })
+            Ok(Answer { value: ParamValue::Text(text), by, span: None, parts: None })
         }
         Ok(MetadataAnswer { value: MetadataValue::Data(value), by }) => Ok(Answer { by, ..Answer::from(value) }),
         Ok(MetadataAnswer { value: MetadataValue::Absent(why), .. }) if lookup.optional => {

@@ -334,7 +334,7 @@ pub(crate) fn given_params(program: &Program, inputs: &Inputs, report: &mut Repo
         if !as_secret(program, def, name, input, report) {
             given.insert(
                 index,
-                GivenParam { value: GivenValue::Known(Value::new(Data::Error, origin)), span: input.span },
+                GivenParam { value: GivenValue::Known(Value::new(Data::Error, origin)), span: input.span, parts: None },
             );
             continue;
         }
@@ -343,7 +343,10 @@ pub(crate) fn given_params(program: &Program, inputs: &Inputs, report: &mut Repo
             ParamValue::Data(value) => outside::from_graph(program, value, ty, origin),
             ParamValue::Written => {
                 if let Some((module, value)) = program.value_in_params_file(input.span.source, name) {
-                    given.insert(index, GivenParam { value: GivenValue::Written(module, value), span: input.span });
+                    given.insert(
+                        index,
+                        GivenParam { value: GivenValue::Written(module, value), span: input.span, parts: None },
+                    );
                 }
                 continue;
             }
@@ -353,15 +356,19 @@ pub(crate) fn given_params(program: &Program, inputs: &Inputs, report: &mut Repo
             Err(problem) => {
                 let declared = program.span(0, def.name_span);
                 let shown = program.show(ty);
+                let span = problem.place(input.parts.as_ref(), input.span);
                 report.push(|_| {
                     problem
-                        .into_diagnostic(codes::PARAM_TYPE, input.span, &format!("the parameter `{name}`"))
+                        .into_diagnostic(codes::PARAM_TYPE, span, &format!("the parameter `{name}`"))
                         .maybe_label(Some((declared, format!("it is declared here as {shown}"))))
                 });
                 Value::new(Data::Error, origin)
             }
         };
-        given.insert(index, GivenParam { value: GivenValue::Known(value), span: input.span });
+        given.insert(
+            index,
+            GivenParam { value: GivenValue::Known(value), span: input.span, parts: input.parts.clone() },
+        );
     }
     given
 }

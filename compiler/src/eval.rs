@@ -25,6 +25,7 @@ use crate::codes;
 use crate::expand::GroupState;
 use crate::hir::{DefKind, DefRef, ExprId, Program, Refinement};
 use crate::inputs::Answer;
+use crate::parts::Parts;
 use crate::report::{DiagnosticExt as _, Report};
 use crate::value::{Awaited, Data, Origin, OriginKind, Value};
 
@@ -66,6 +67,7 @@ pub(crate) enum GivenValue {
 pub(crate) struct GivenParam {
     pub(crate) value: GivenValue,
     pub(crate) span: Span,
+    pub(crate) parts: Option<Rc<Parts>>,
 }
 
 /// Where a definition is on its way to a value.
@@ -259,8 +261,13 @@ impl<'a> Evaluator<'a> {
                     return self.param_of_test(def, given);
                 }
                 if let Some(given) = self.params.get(&def.index).filter(|_| def.module == 0) {
-                    let blame =
-                        Blame { mismatch: codes::PARAM_TYPE, refinement: codes::PARAM_REFINED, span: Some(given.span) };
+                    let blame = Blame {
+                        mismatch: codes::PARAM_TYPE,
+                        refinement: codes::PARAM_REFINED,
+                        span: Some(given.span),
+                        parts: given.parts.clone(),
+                        declared: Some(program.def_span(def)),
+                    };
                     let name = program.names.text(program.def(def).name);
                     let value = match &given.value {
                         GivenValue::Known(value) => value.clone(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::rc::Rc;
 
 use kit_graph::Value;
 use kit_lang::{Diagnostic, SourceId, Span};
@@ -9,6 +10,7 @@ use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::codes;
+use crate::parts::Parts;
 use crate::snapshot::Snapshot;
 use crate::sources::Sources;
 
@@ -42,6 +44,8 @@ pub struct ParamInput {
     pub span: Span,
     /// How it was given.
     pub by: GivenBy,
+    /// Where the values in it were given, if there are any.
+    pub parts: Option<Rc<Parts>>,
 }
 
 /// How a parameter was given.
@@ -69,11 +73,13 @@ pub struct Answer {
     pub by: String,
     /// Where the answer stands, if it stands in a text.
     pub span: Option<Span>,
+    /// Where the values in it stand, if there are any and it stands in a text.
+    pub parts: Option<Rc<Parts>>,
 }
 
 impl From<Value> for Answer {
     fn from(value: Value) -> Self {
-        Self { value: ParamValue::Data(value), by: String::new(), span: None }
+        Self { value: ParamValue::Data(value), by: String::new(), span: None, parts: None }
     }
 }
 
@@ -122,7 +128,9 @@ impl Inputs {
         }
         let start = name.len() + 1;
         let value = ParamValue::Text(assignment[start..].to_owned());
-        self.param(name, ParamInput { value, span: span(start, assignment.len()), by: GivenBy::Flag });
+        let span = span(start, assignment.len());
+        let parts = Parts::of_json(&assignment[start..], span);
+        self.param(name, ParamInput { value, span, by: GivenBy::Flag, parts });
         Ok(())
     }
 
@@ -130,14 +138,16 @@ impl Inputs {
     pub fn variable(&mut self, sources: &mut Sources, variable: &str, name: &str, text: &str) {
         let source = sources.add(variable, text);
         let value = ParamValue::Text(text.to_owned());
-        self.param(name, ParamInput { value, span: place(source, 0, text.len()), by: GivenBy::Variable });
+        let span = place(source, 0, text.len());
+        let parts = Parts::of_json(text, span);
+        self.param(name, ParamInput { value, span, by: GivenBy::Variable, parts });
     }
 
     /// A parameter that is a secret; `shown` is what a diagnostic shows in place of its text, such as the flag.
     pub fn secret(&mut self, sources: &mut Sources, shown: &str, name: &str, text: String) {
         let source = sources.add("--secret", shown);
         let span = place(source, 0, shown.len());
-        self.param(name, ParamInput { value: ParamValue::Text(text), span, by: GivenBy::Secret });
+        self.param(name, ParamInput { value: ParamValue::Text(text), span, by: GivenBy::Secret, parts: None });
     }
 
     /// A file of parameters: one JSON object. `private` says that nobody but its owner can read it, so that a secret may
@@ -146,8 +156,9 @@ impl Inputs {
     /// # Errors
     /// When it is no JSON object, or a key stands twice.
     pub fn params_file(&mut self, sources: &Sources, source: SourceId, private: bool) -> Result<(), Box<Diagnostic>> {
-        for (name, value, span) in entries(sources, source, "{\"size\": 4}")? {
-            self.param(name, ParamInput { value: ParamValue::Data(value), span, by: GivenBy::File { private } });
+        for Entry { key, value, span, parts } in entries(sources, source, "{\"size\": 4}")? {
+            let value = ParamValue::Data(value);
+            self.param(key, ParamInput { value, span, by: GivenBy::File { private }, parts });
         }
         Ok(())
     }
@@ -181,12 +192,18 @@ fn place(source: SourceId, start: usize, end: usize) -> Span {
     Span { source, start: offset(start), end: offset(end) }
 }
 
+/// An entry of a JSON object.
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) value: Value,
+    /// Where the value stands.
+    pub(crate) span: Span,
+    /// Where those in it stand.
+    pub(crate) parts: Option<Rc<Parts>>,
+}
+
 /// The entries of a JSON object, each with its place. `example` is one that is right.
-pub(crate) fn entries(
-    sources: &Sources,
-    source: SourceId,
-    example: &str,
-) -> Result<Vec<(String, Value, Span)>, Box<Diagnostic>> {
+pub(crate) fn entries(sources: &Sources, source: SourceId, example: &str) -> Result<Vec<Entry>, Box<Diagnostic>> {
     let text = sources.get(source).map_or("", |source| source.text.as_str());
     let failed = |error: &serde_json::Error, from: usize| {
         let at = from + offset_of(&text[from..], error.line(), error.column());
@@ -209,7 +226,7 @@ pub(crate) fn entries(
         .deserialize_map(Entries)
         .and_then(|raw| reader.end().map(|()| raw))
         .map_err(|error| failed(&error, 0))?;
-    let mut found: Vec<(String, Value, Span)> = Vec::with_capacity(raw.len());
+    let mut found: Vec<Entry> = Vec::with_capacity(raw.len());
     let mut seen: BTreeMap<String, Span> = BTreeMap::new();
     for (key, raw) in raw {
         // The raw value is a part of the text, so its place is the distance between them.
@@ -222,7 +239,8 @@ pub(crate) fn entries(
                     .with_label(first, "it stands here first"),
             ));
         }
-        found.push((key, value, span));
+        let parts = Parts::of_json(raw.get(), span);
+        found.push(Entry { key, value, span, parts });
     }
     Ok(found)
 }

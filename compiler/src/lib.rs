@@ -16,6 +16,7 @@ mod modules;
 mod names;
 mod outside;
 mod params_files;
+mod parts;
 mod report;
 mod resolve;
 mod schema;
@@ -31,6 +32,7 @@ pub use compile::{Compiled, Findings, Lookup, Step, check, check_with, compile, 
 pub use inputs::{Answer, GivenBy, Inputs, MAX_LOOKUP_ROUNDS, ParamInput, ParamValue};
 pub use metadata::{Evaluation, MetadataKind, MetadataNode, MetadataParam, evaluate, metadata};
 pub use modules::MAX_MODULES;
+pub use parts::Parts;
 pub use schema::parameter_schema;
 pub use snapshot::Snapshot;
 pub use sources::Sources;

@@ -9,6 +9,7 @@ use kit_lang::{Code, Diagnostic, Span};
 use crate::check::with_article;
 use crate::eval::show_value;
 use crate::hir::Program;
+use crate::parts::{self, Parts};
 use crate::report::DiagnosticExt as _;
 use crate::types::{Lit, Ty, widen};
 use crate::value::{Data, Opaque, Origin, Script, Thing, Value, ValueMap};
@@ -18,6 +19,8 @@ use crate::value::{Data, Opaque, Origin, Script, Thing, Value, ValueMap};
 pub(crate) struct Problem {
     message: String,
     help: Option<String>,
+    /// The way to the part that it is about, the last step first.
+    steps: Vec<String>,
 }
 
 /// How a message begins that is about a part of the value.
@@ -25,17 +28,24 @@ const AT: &str = "at `";
 
 impl Problem {
     fn new(message: String) -> Self {
-        Self { message, help: None }
+        Self { message, help: None, steps: Vec::new() }
     }
 
     /// The same of a value that this one is a part of: `step` leads to it.
     fn inside(mut self, step: &str) -> Self {
+        self.steps.push(step.to_owned());
         self.message = match self.message.strip_prefix(AT) {
             Some(further) if further.starts_with('[') => format!("{AT}{step}{further}"),
             Some(further) => format!("{AT}{step}.{further}"),
             None => format!("{AT}{step}` {}", self.message),
         };
         self
+    }
+
+    /// Where the part that it is about stands.
+    pub(crate) fn place(&self, parts: Option<&Rc<Parts>>, span: Span) -> Span {
+        let steps: Vec<String> = self.steps.iter().rev().cloned().collect();
+        parts.map_or(span, |parts| parts.place(&steps))
     }
 
     pub(crate) fn into_diagnostic(self, code: Code, span: Span, subject: &str) -> Diagnostic {
@@ -68,6 +78,7 @@ pub(crate) fn from_text(program: &Program, text: &str, ty: &Ty, origin: Origin) 
                 Ok(_) => Err(Problem {
                     message: format!("needs {}, and this is `{text}`", with_article(&program.show(&wanted))),
                     help: example(&wanted),
+                    steps: Vec::new(),
                 }),
                 Err(problem) => Err(problem),
             }
@@ -88,6 +99,7 @@ pub(crate) fn from_text(program: &Program, text: &str, ty: &Ty, origin: Origin) 
                     }
                     .to_owned(),
                 ),
+                steps: Vec::new(),
             }),
         },
         Ty::Error => value(Data::Error),
@@ -146,6 +158,7 @@ fn read_literal(text: &str, wanted: &Ty) -> Result<Data, Problem> {
             return Err(Problem {
                 message: format!("needs a bool, and this is `{text}`"),
                 help: Some("a bool is `true` or `false`".to_owned()),
+                steps: Vec::new(),
             });
         }
         _ => {}
@@ -157,6 +170,7 @@ fn read_literal(text: &str, wanted: &Ty) -> Result<Data, Problem> {
     let literal = kit_lang::literal::read(digits).map_err(|problem| Problem {
         message: format!("cannot be `{text}`: {}", problem.message),
         help: problem.help,
+        steps: Vec::new(),
     })?;
     let amount = |number: u64| {
         i64::try_from(number).map_err(|_| Problem::new(format!("cannot be `{text}`: it does not fit into 64 bits")))
@@ -241,7 +255,7 @@ pub(crate) fn from_graph(program: &Program, value: &GraphValue, ty: &Ty, origin:
             let mut all = Vec::with_capacity(items.len());
             for (index, item) in items.iter().enumerate() {
                 let item = from_graph(program, item, element, origin);
-                all.push(item.map_err(|problem| problem.inside(&format!("[{index}]")))?);
+                all.push(item.map_err(|problem| problem.inside(&parts::element(index)))?);
             }
             made(Data::List(Rc::new(all)))
         }
@@ -266,6 +280,7 @@ pub(crate) fn from_graph(program: &Program, value: &GraphValue, ty: &Ty, origin:
                     return Err(Problem {
                         message: format!("has no field `{key}`"),
                         help: Some(format!("it has {}", crate::report::listed(names.iter().copied(), "and"))),
+                        steps: Vec::new(),
                     });
                 };
                 let entry = from_graph(program, entry, &field.ty, origin).map_err(|problem| problem.inside(key))?;
@@ -307,7 +322,11 @@ fn wrong_kind(program: &Program, value: &GraphValue, ty: &Ty) -> Problem {
         }
         _ => None,
     };
-    Problem { message: format!("needs {}, and this is {found}", with_article(&program.show(ty))), help }
+    Problem {
+        message: format!("needs {}, and this is {found}", with_article(&program.show(ty))),
+        help,
+        steps: Vec::new(),
+    }
 }
 
 /// A value as the graph holds it. What is not known never gets here: compilation has failed before.

@@ -60,7 +60,8 @@ impl Inputs {
                 continue;
             }
             let value_span = value.value().map_or(span, |value| value.span(source));
-            let input = ParamInput { value: ParamValue::Written, span: value_span, by: GivenBy::File { private } };
+            let input =
+                ParamInput { value: ParamValue::Written, span: value_span, by: GivenBy::File { private }, parts: None };
             self.param(name, input);
         }
         if !self.files.contains(&source) {

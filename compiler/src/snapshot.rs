@@ -6,7 +6,7 @@ use kit_graph::Value;
 use kit_lang::{Diagnostic, SourceId, Span};
 
 use crate::codes;
-use crate::inputs::{Answer, ParamValue, entries};
+use crate::inputs::{Answer, Entry, ParamValue, entries};
 use crate::report::listed;
 use crate::sources::Sources;
 
@@ -51,10 +51,13 @@ impl Snapshot {
         let name = sources.get(source).map_or("", |source| source.name.as_str());
         let mut snapshot = Self::default();
         let mut answers = BTreeMap::new();
-        for (key, value, span) in entries(sources, source, "{\"version\": 1, \"aws.region\": \"eu-west-1\"}")? {
+        for Entry { key, value, span, parts } in
+            entries(sources, source, "{\"version\": 1, \"aws.region\": \"eu-west-1\"}")?
+        {
             if key.contains('.') {
                 snapshot.answers.insert(key.clone(), value.clone());
-                answers.insert(key, Answer { value: ParamValue::Data(value), by: name.to_owned(), span: Some(span) });
+                let value = ParamValue::Data(value);
+                answers.insert(key, Answer { value, by: name.to_owned(), span: Some(span), parts });
                 continue;
             }
             match (key.as_str(), value) {

@@ -176,6 +176,12 @@ fn bad_unit(text: &str, number: &str, unit: &str) -> LiteralProblem {
         let help = format!("for minutes write `{number}min`, for bytes `{number}MiB`");
         return LiteralProblem::new(code, format!("`{text}`: `m` could be minutes or megabytes"), help);
     }
+    if let Some((whole, sum)) = duration_of_parts(text) {
+        let mut problem =
+            LiteralProblem::meant(code, format!("`{text}`: a duration is one number with its unit"), whole);
+        problem.help = problem.help.map(|help| format!("{help}, or the sum `{sum}`"));
+        return problem;
+    }
     let lower = unit.to_ascii_lowercase();
     let meant = MISTAKEN_UNITS
         .iter()
@@ -196,6 +202,38 @@ fn bad_unit(text: &str, number: &str, unit: &str) -> LiteralProblem {
             LiteralProblem::new(code, message, help.to_owned())
         }
     }
+}
+
+/// What durations such as `1h30m` mean: in one unit, and as a sum. None where it is not of at least two parts, each smaller
+/// than the one before.
+fn duration_of_parts(text: &str) -> Option<(String, String)> {
+    let mut total: u64 = 0;
+    let mut parts: Vec<String> = Vec::new();
+    let mut before = usize::MAX;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let letters = rest[digits..].bytes().take_while(u8::is_ascii_alphabetic).count();
+        let (number, unit) = (&rest[..digits], rest[digits..digits + letters].to_ascii_lowercase());
+        rest = &rest[digits + letters..];
+        let right = match unit.as_str() {
+            // Beside hours or seconds it is no megabyte.
+            "m" => "min",
+            other => MISTAKEN_UNITS.iter().find(|(wrong, _)| *wrong == other).map_or(other, |(_, right)| right),
+        };
+        let index = DURATION_UNITS.iter().position(|(name, _)| *name == right)?;
+        if before != usize::MAX && index <= before {
+            return None;
+        }
+        before = index;
+        total = total.checked_add(number.parse::<u64>().ok()?.checked_mul(DURATION_UNITS[index].1)?)?;
+        parts.push(format!("{number}{right}"));
+    }
+    if parts.len() < 2 || i64::try_from(total).is_err() {
+        return None;
+    }
+    let (name, length) = DURATION_UNITS.iter().find(|(_, length)| total.is_multiple_of(*length))?;
+    Some((format!("{}{name}", total / length), parts.join(" + ")))
 }
 
 /// A number that does not fit.
@@ -362,6 +400,13 @@ mod tests {
         assert!(help("10gib").contains("write `10GiB`"));
         assert!(help("5m").contains("`5min`"));
         assert!(help("30sec").contains("write `30s`"));
+        assert!(help("1h30min").contains("write `90min`, or the sum `1h + 30min`"));
+        assert!(help("1h30m").contains("write `90min`, or the sum `1h + 30min`"));
+        assert!(help("1d12H0min").contains("write `36h`, or the sum `1d + 12h + 0min`"));
+        assert!(help("2min30sec").contains("write `150s`"));
+        assert!(help("30min1h").contains("there is no unit"));
+        assert!(help("1h30GiB").contains("there is no unit"));
+        assert!(help("1h99999999999999999999min").contains("there is no unit"));
         assert!(help("1.5GiB").contains("write `1536MiB`"));
         assert!(help("1.5h").contains("write `90min`"));
         assert!(help("1_000").contains("write `1000`"));

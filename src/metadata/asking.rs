@@ -113,7 +113,7 @@ impl Question {
                 .map(|lookup| {
                     cluster.clone_from(&lookup.cluster);
                     let value = ParamValue::Text(value.to_owned());
-                    (lookup.key.clone(), Answer { value, by: "this value".to_owned(), span: None })
+                    (lookup.key.clone(), Answer { value, by: "this value".to_owned(), span: None, parts: None })
                 })
                 .collect();
             self.inputs.answer(answers);

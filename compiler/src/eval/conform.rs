@@ -1,5 +1,6 @@
 //! Values as a type takes them: records completed by defaults and made descriptions, refinements checked.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use kit_lang::{Code, Diagnostic, Span};
@@ -9,21 +10,36 @@ use super::text::show_value;
 use crate::check::with_article;
 use crate::codes;
 use crate::hir::{DefKind, DefRef};
+use crate::parts::{self, Parts};
 use crate::report::{DiagnosticExt as _, listed};
 use crate::types::{Lit, RecordTy, Ty};
 use crate::value::{Data, Description, Value, ValueMap};
 
 /// Whom to blame for a value that does not fit: its own origin, or a place outside the file.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Blame {
     pub(crate) mismatch: Code,
     pub(crate) refinement: Code,
     pub(crate) span: Option<Span>,
+    /// Where the values within it stand outside.
+    pub(crate) parts: Option<Rc<Parts>>,
+    /// Where it is declared what is wanted.
+    pub(crate) declared: Option<Span>,
 }
 
 impl Default for Blame {
     fn default() -> Self {
-        Self { mismatch: codes::MISMATCH, refinement: codes::REFINEMENT, span: None }
+        Self { mismatch: codes::MISMATCH, refinement: codes::REFINEMENT, span: None, parts: None, declared: None }
+    }
+}
+
+impl Blame {
+    /// For the value that a step leads to.
+    fn inside(&self, step: impl FnOnce() -> String) -> Cow<'_, Self> {
+        let Some(parts) = self.parts.as_ref().and_then(|parts| parts.step(&step())) else {
+            return Cow::Borrowed(self);
+        };
+        Cow::Owned(Self { span: Some(parts.span), parts: Some(Rc::clone(parts)), ..self.clone() })
     }
 }
 
@@ -57,11 +73,15 @@ impl Evaluator<'_> {
             (Ty::Lit(Lit::Str(wanted)), Data::Str(text)) if wanted == text => value,
             (Ty::Lit(Lit::Int(wanted)), Data::Int(number)) if wanted == number => value,
             (Ty::List(element), Data::List(items)) => {
-                if !program.needs_conform(element) {
+                // What stands in a file was checked there; what comes from outside is looked at here.
+                if blame.span.is_none() && !program.needs_conform(element) {
                     return value;
                 }
                 let items = items.clone();
-                let items = items.iter().map(|item| self.conform(item.clone(), element, blame)).collect();
+                let conformed = |(index, item): (usize, &Value)| {
+                    self.conform(item.clone(), element, &blame.inside(|| parts::element(index)))
+                };
+                let items = items.iter().enumerate().map(conformed).collect();
                 Value::new(Data::List(Rc::new(items)), value.origin)
             }
             (Ty::List(element), Data::Range(..)) if matches!(**element, Ty::Int | Ty::Error) => value,
@@ -69,18 +89,21 @@ impl Evaluator<'_> {
                 let fields = fields.clone();
                 let mut entries = ValueMap::default();
                 for (name, field) in fields.iter() {
-                    let field = self.conform(field.clone(), of, blame);
-                    entries.insert(program.names.shared(*name), field);
+                    let key = program.names.shared(*name);
+                    let field = self.conform(field.clone(), of, &blame.inside(|| key.to_string()));
+                    entries.insert(key, field);
                 }
                 Value::new(Data::Map(Rc::new(entries)), value.origin)
             }
             (Ty::Map(of), Data::Map(entries)) => {
-                if !program.needs_conform(of) {
+                if blame.span.is_none() && !program.needs_conform(of) {
                     return value;
                 }
                 let entries = entries.clone();
-                let entries =
-                    entries.iter().map(|(key, entry)| (key.clone(), self.conform(entry.clone(), of, blame))).collect();
+                let conformed = |(key, entry): (&Rc<str>, &Value)| {
+                    (key.clone(), self.conform(entry.clone(), of, &blame.inside(|| key.to_string())))
+                };
+                let entries = entries.iter().map(conformed).collect();
                 Value::new(Data::Map(Rc::new(entries)), value.origin)
             }
             (Ty::Record(record), Data::Record(_)) => self.conform_record(value, record, blame),
@@ -142,7 +165,9 @@ impl Evaluator<'_> {
                 };
                 (format!("{shown} is not one of the allowed values"), Some(help))
             };
-            Diagnostic::error(blame.mismatch, span, message).maybe_help(help)
+            Diagnostic::error(blame.mismatch, span, message)
+                .maybe_help(help)
+                .maybe_label(blame.declared.map(|declared| (declared, format!("it is declared here as {wanted}"))))
         });
         Value::new(Data::Error, value.origin)
     }
@@ -157,8 +182,10 @@ impl Evaluator<'_> {
             let found = given.iter().find(|(name, _)| *name == field.name).map(|(_, value)| value.clone());
             let conformed = match (found, field.default) {
                 (Some(found), _) => {
+                    let name = program.names.text(field.name);
+                    let blame = &*blame.inside(|| name.to_owned());
                     let found = self.conform(found, &field.ty, blame);
-                    self.refined(found, field.refinement.as_ref(), blame, program.names.text(field.name))
+                    self.refined(found, field.refinement.as_ref(), blame, name)
                 }
                 (None, Some(default)) => self.field_default(default, &field.ty),
                 (None, None) if matches!(field.ty, Ty::Opt(_)) => Value::new(Data::None, value.origin),

@@ -100,8 +100,8 @@ impl Evaluator<'_> {
             let name = format!("meta.{key}");
             return match value {
                 Some(value) => {
-                    let blame =
-                        Blame { mismatch: codes::METADATA_TYPE, refinement: codes::METADATA_TYPE, span: Some(span) };
+                    let (mismatch, refinement) = (codes::METADATA_TYPE, codes::METADATA_TYPE);
+                    let blame = Blame { mismatch, refinement, span: Some(span), ..Blame::default() };
                     self.hide_secrets(value, ty, &name, &blame)
                 }
                 None => Value::new(Data::Opaque(std::rc::Rc::new(Opaque::Secret(name.into()))), origin),
@@ -111,7 +111,10 @@ impl Evaluator<'_> {
             return Value::new(Data::Awaited(Awaited::Lookup(module, expr)), origin);
         };
         let span = answer.and_then(|answer| answer.span).unwrap_or(span);
-        let blame = Blame { mismatch: codes::METADATA_TYPE, refinement: codes::METADATA_TYPE, span: Some(span) };
+        let declared = program.meta_entry(path).map(|entry| program.span(path.module, entry.span));
+        let parts = answer.and_then(|answer| answer.parts.clone());
+        let (mismatch, refinement) = (codes::METADATA_TYPE, codes::METADATA_TYPE);
+        let blame = Blame { mismatch, refinement, span: Some(span), parts, declared };
         self.conform(value, ty, &blame)
     }
 
@@ -147,7 +150,7 @@ impl Evaluator<'_> {
             "" => format!("the answer to `{key}`"),
             by => format!("the answer of {by} to `{key}`"),
         };
-        let at = answer.span.unwrap_or(asked);
+        let at = problem.place(answer.parts.as_ref(), answer.span.unwrap_or(asked));
         let is_secret = matches!(program.strip(ty), Ty::Secret(_));
         self.report.push(|_| {
             let found = if is_secret {

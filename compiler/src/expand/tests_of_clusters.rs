@@ -54,6 +54,7 @@ impl<'a> Evaluator<'a> {
             mismatch: codes::PARAM_TYPE,
             refinement: codes::PARAM_REFINED,
             span: Some(program.expr_span(def.module, given)),
+            ..Blame::default()
         };
         let value = self.conform(value, ty, &blame);
         self.refined(value, refinement.as_ref(), &blame, program.names.text(program.def(def).name))

@@ -1,6 +1,6 @@
 //! Prose tests: files of sentences with examples. Under a line of an example stands what is found in it:
 //! `#  ^^^^ KIT3001: part of the message`, and for further places `#  ^^^^ also: part of the label`. What is
-//! found outside the example is written as `# --set: KIT4003: part of the message`.
+//! found outside the example is written as `# at --set: KIT4003: part of the message`, or with its place, `# at --set:1:6: …`.
 
 use std::path::Path;
 
@@ -123,8 +123,10 @@ fn run_example(example: &str, info: &str) -> Option<String> {
     }
     for (name, code, part) in &outside {
         let hit = outcome.findings.diagnostics.iter().enumerate().position(|(index, found)| {
-            let source = outcome.sources.get(found.span.source).map(|source| source.name.as_str());
-            !seen[index] && source == Some(name) && found.code.as_str() == code && found.message.contains(part)
+            let source = outcome.sources.get(found.span.source).map_or("", |source| source.name.as_str());
+            let (_, line, column, _) = place(&outcome.sources, found.span);
+            let is_there = source == name || format!("{source}:{line}:{column}") == *name;
+            !seen[index] && is_there && found.code.as_str() == code && found.message.contains(part)
         });
         match hit {
             Some(index) => seen[index] = true,
