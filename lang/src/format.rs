@@ -464,6 +464,20 @@ mod tests {
     }
 
     #[test]
+    fn comments_before_an_operator_stay() {
+        becomes(
+            "param a: int # one\n = b # two\n where it > 1 # three\n && it < 9 # four\n else \"x\"",
+            "param a: int # one\n  = b # two\n  where it > 1 # three\n  && it < 9 # four\n  else \"x\"\n",
+        );
+        becomes("let a = (b > 1 # so\n && c)", "let a = (b > 1 # so\n  && c)\n");
+        becomes(
+            "let x = f(a * b # one\n + 3 # two\n * 2 # three\n, 5)",
+            "let x = f(\n  a * b # one\n    + 3 # two\n    * 2, # three\n  5,\n)\n",
+        );
+        becomes("let a = match b {\n 1 => c, # one\n -1 => d }", "let a = match b {\n  1 => c, # one\n  -1 => d\n}\n");
+    }
+
+    #[test]
     fn a_minus_at_the_start_of_an_arm_keeps_its_comma() {
         becomes("let a = match b {\n 1 => c,\n -1 => d }", "let a = match b {\n  1 => c,\n  -1 => d\n}\n");
     }

@@ -216,6 +216,9 @@ impl<'text> TreeBuilder<'text> {
         if self.pending_if.is_some() && part != Part::ElementBlock && !matches!(part, Part::Comment) {
             self.resolve_pending_if();
         }
+        if part == Part::Comment && self.is_before_operator() {
+            return;
+        }
         if part == Part::ForeignOperator {
             // As with every operator, the space before it is not its left operand's.
             self.begin_binary(Precedence::Or, start);
@@ -294,6 +297,7 @@ impl<'text> TreeBuilder<'text> {
         match part {
             Part::Token(kind) => self.text_token(kind, end),
             Part::Name => self.name(end),
+            Part::Comment if self.is_before_operator() => {}
             Part::Comment => {
                 let text = &self.text[self.at..end];
                 // Without the carriage return of a Windows line; that is space.
@@ -432,6 +436,11 @@ impl<'text> TreeBuilder<'text> {
             }
             self.plain_token(kind, self.at + length);
         }
+    }
+
+    /// A comment here stands before an operator, which ends nodes. It is not theirs, and is read with the operator.
+    fn is_before_operator(&mut self) -> bool {
+        self.expr().is_some_and(|expr| !expr.expects_operand)
     }
 
     /// Where the trivia at hand end, at most a limit.

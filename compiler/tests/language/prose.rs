@@ -153,6 +153,39 @@ fn the_reference_is_of_the_language_that_there_is() {
     assert!(examples > 40, "only {examples} examples were found");
 }
 
+/// What is right stays so in another layout: with the line ends of Windows, with comments behind its lines, with many
+/// empty lines before it, and as the formatter lays it out.
+#[test]
+fn what_is_right_is_so_in_any_layout() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/lang/right.md")).unwrap();
+    let mut wrong = String::new();
+    let mut count = 0;
+    for block in text.split("```kit").skip(1) {
+        let (info, body) = block.split_once('\n').unwrap();
+        let (example, _) = body.split_once("```").unwrap();
+        let how = How::read(info);
+        // What begins a file of several is told by its line.
+        let of_several = example.contains("# -- ");
+        let mut layouts = vec![("windows", example.replace('\n', "\r\n")), ("far down", "\n".repeat(500) + example)];
+        if !of_several {
+            layouts.push(("laid out", kit_lang::format(example).unwrap()));
+        }
+        if !example.contains("\"\"\"") {
+            layouts.push(("commented", example.replace('\n', " # so\n")));
+        }
+        for (layout, example) in layouts.into_iter().filter(|(layout, _)| !of_several || *layout == "far down") {
+            count += 1;
+            let text = if how.alone { example.clone() } else { framed(&example) };
+            let outcome = run("example.kit", &text, &how);
+            if !outcome.findings.diagnostics.is_empty() {
+                wrong.push_str(&format!("{layout}:\n{example}\n{}\n", show(&outcome.sources, &outcome.findings)));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+    assert!(count > 150, "only {count} layouts were looked at");
+}
+
 /// Runs every example of a directory; how many there are, and what is wrong with them.
 fn run_directory(path: &str) -> (usize, String) {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
