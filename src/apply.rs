@@ -1,14 +1,18 @@
 //! `kitc apply`: makes a cluster what its file says; or, with `--as`, is the replica of one of its managers.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use kit_graph::{Graph, parse_duration_ms};
 use kit_lang::Code;
-use kit_model::Address;
-use kit_runtime::{DryRun, Elsewhere, EventRecord, EventSink, Hosted, Operator, Progress as _, ReplicaEnd, Revision};
+use kit_model::{Address, Spec};
+use kit_runtime::{
+    BOOT_DOCUMENT, DryRun, Elsewhere, EventRecord, EventSink, Hosted, ManagerSite, Operator, Progress as _, ReplicaEnd,
+    Revision, ThisMachine,
+};
 
 use crate::cluster::{Place, Refresh, block_on, short};
 use crate::compile::Input;
@@ -16,8 +20,12 @@ use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::formats::Format;
+use crate::given::Given;
 use crate::progress::Shown;
-use crate::{ask, commit, event_text, interrupt, plan, status, watch_end};
+use crate::{ask, commit, event_text, interrupt, plan, status, through_manager, watch_end};
+
+/// How long before a machine that has nothing to go by yet looks again.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(2);
 
 /// Make a cluster what its file says, and follow until it is
 #[derive(Debug, Args)]
@@ -26,13 +34,18 @@ use crate::{ask, commit, event_text, interrupt, plan, status, watch_end};
   kitc apply cluster.kit --yes                      the same without asking
   kitc apply cluster.kit --watch                    and repair it for as long as this runs
   kitc apply cluster.kit --watch --as managers.m1   be the one replica beside this manager
+  kitc apply --watch                                the same, on a machine that Kit made as a manager
 
 Only the replica beside the Swarm's leader acts. On the simulated cloud nobody else runs them, so
 `apply` without --as runs those of all managers itself, as far as no other process does.
 Ctrl-C is harmless at any moment: whatever was begun stands in the journal, and goes on with the next.")]
 pub(crate) struct Apply {
+    /// The file of the cluster; - is standard input. On one of its managers, --watch needs none
+    #[arg(value_name = "FILE", required_unless_present = "watch")]
+    file: Option<PathBuf>,
+
     #[command(flatten)]
-    input: Input,
+    given: Given,
 
     #[command(flatten)]
     place: Place,
@@ -76,7 +89,9 @@ fn duration(text: &str) -> Result<Duration, String> {
 impl Apply {
     /// Applies.
     pub(crate) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
-        let graph = self.input.served_graph(&self.place, self.refresh.pinned(), console)?;
+        let Some(file) = self.file.clone() else { return self.watch_here() };
+        let input = Input::new(file, self.given.clone());
+        let graph = input.served_graph(&self.place, self.refresh.pinned(), console)?;
         let revision = Revision::of(&graph)?;
         if let Some(pace) = self.pace {
             // Before anybody is asked anything.
@@ -109,27 +124,71 @@ impl Apply {
             .with_help(format!("its members are {}", known.join(", "))));
         }
         let operator = self.operator(graph)?;
+        if !operator.site.hosts(&member) {
+            return Err(runs_there(&member));
+        }
         block_on(async {
-            operator.site.give_revision(&member, revision).await?;
-            let events: Arc<dyn EventSink> = Arc::new(Printer { format: self.format });
-            let mut hosted = Hosted::start(&operator.site, &[member], &events, Elsewhere::Ends)?;
-            tokio::select! {
-                () = interrupt::received() => {
-                    hosted.stop().await;
-                    Ok(Exit::Fine)
-                }
-                over = watch_end::until_over(&operator, &revision.spec) => {
-                    hosted.stop().await;
-                    watch_end::say(&operator, &over);
-                    Ok(Exit::Fine)
-                }
-                end = hosted.ended() => match end {
-                    Some(Ok((member, ReplicaEnd::RunsElsewhere))) => Err(runs_elsewhere(&member)),
-                    Some(Err(error)) => Err(error.into()),
-                    Some(Ok((_, ReplicaEnd::Stopped))) | None => Ok(Exit::Fine),
-                },
+            if operator.site.goes_through().is_none() {
+                operator.site.give_revision(&member, revision).await?;
             }
+            self.replicate(&operator, member, &revision.spec).await
         })
+    }
+
+    /// The replica of this machine, which was made as a manager: what it goes by it finds on it, or in its Swarm.
+    fn watch_here(&self) -> Result<Exit, Failure> {
+        let machine = ThisMachine::new(BOOT_DOCUMENT);
+        let member = machine.made_as()?.address;
+        if let Some(other) = self.replica.as_ref().filter(|other| **other != member.as_str()) {
+            return Err(runs_there(&Address::from(other.as_str())).with_help(format!("this machine is {member}")));
+        }
+        let engine = through_manager::engine_of_this_machine()?;
+        block_on(async {
+            let mut told = false;
+            let (site, graph) = loop {
+                let directory = through_manager::MANAGER_DIRECTORY;
+                let engine = engine.clone();
+                match ManagerSite::of_this_machine(&machine, engine, directory, &kit_runtime::provider_of).await {
+                    Ok(found) => break found,
+                    // A machine that is new has nothing yet but an engine that is about to join.
+                    Err(error) if error.code == kit_runtime::codes::NO_MANAGER_ANSWERS => {
+                        if !told {
+                            let _ = writeln!(std::io::stderr(), "waits for the Swarm: {}", error.in_one_line());
+                        }
+                        told = true;
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+                tokio::select! {
+                    () = interrupt::received() => return Ok(Exit::Fine),
+                    () = tokio::time::sleep(LOOK_AGAIN_AFTER) => {}
+                }
+            };
+            let spec = Revision::of(&graph)?.spec;
+            self.replicate(&Operator::new(Arc::new(site)), member, &spec).await
+        })
+    }
+
+    /// Is the replica of `member` until it is stopped or the cluster is no more.
+    async fn replicate(&self, operator: &Operator, member: Address, spec: &Spec) -> Result<Exit, Failure> {
+        let events: Arc<dyn EventSink> = Arc::new(Printer { format: self.format });
+        let mut hosted = Hosted::start(&operator.site, &[member], &events, Elsewhere::Ends)?;
+        tokio::select! {
+            () = interrupt::received() => {
+                hosted.stop().await;
+                Ok(Exit::Fine)
+            }
+            over = watch_end::until_over(operator, spec) => {
+                hosted.stop().await;
+                watch_end::say(operator, &over);
+                Ok(Exit::Fine)
+            }
+            end = hosted.ended() => match end {
+                Some(Ok((member, ReplicaEnd::RunsElsewhere))) => Err(runs_elsewhere(&member)),
+                Some(Err(error)) => Err(error.into()),
+                Some(Ok((_, ReplicaEnd::Stopped))) | None => Ok(Exit::Fine),
+            },
+        }
     }
 
     /// Shows, asks, begins or commits, and follows.
@@ -160,7 +219,8 @@ impl Apply {
                 (_, Format::Json) => Arc::new(Printer { format: self.format }),
                 (_, Format::Human) => Arc::clone(&shown) as Arc<dyn EventSink>,
             };
-            let members = revision.spec.leader_group().map(|group| group.members.clone()).unwrap_or_default();
+            let mut members = revision.spec.leader_group().map(|group| group.members.clone()).unwrap_or_default();
+            members.retain(|member| operator.site.hosts(member));
             let mut hosted = Hosted::start(&operator.site, &members, &events, Elsewhere::Waits)?;
             let work = async {
                 operator.begin(revision, &*shown).await?;
@@ -283,6 +343,13 @@ fn nothing_to_watch() -> Failure {
     Failure::new(
         Code(kit_runtime::codes::RUNS_ELSEWHERE),
         "other processes run the replicas of all managers: there is nothing to watch here",
+    )
+}
+
+fn runs_there(member: &Address) -> Failure {
+    Failure::new(
+        Code(kit_runtime::codes::NO_SUCH_MEMBER),
+        format!("the replica of {member} runs on its own machine, which this is not"),
     )
 }
 

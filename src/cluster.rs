@@ -15,6 +15,7 @@ use crate::console::Console;
 use crate::failure::{CodedFailure, Failure};
 use crate::given::Given;
 use crate::lookups::Pinned;
+use crate::through_manager::{ThroughManager, aside};
 
 /// Where simulated clouds are kept, if nobody says otherwise.
 const STATE_DIRECTORY: &str = ".kit/sim";
@@ -56,6 +57,14 @@ pub(crate) struct Place {
     /// The key of a cluster that has none yet: it is kept with the first change.
     #[arg(skip)]
     new_key: OnceCell<ClusterKey>,
+
+    /// Reach the cluster through this manager: ssh carries the socket of its Docker Engine here
+    #[arg(long, value_name = "ssh://USER@MANAGER")]
+    via: Option<String>,
+
+    /// The manager that everything goes through, once it was looked for.
+    #[arg(skip)]
+    manager: ThroughManager,
 }
 
 /// A cluster that is named by its file, or else by its place.
@@ -76,6 +85,10 @@ impl Place {
     /// The operator at the cluster of `graph`, whose place is made if there is none.
     pub(crate) fn make(&self, graph: &Graph) -> Result<Operator, Failure> {
         self.same(graph)?;
+        if let Some(operator) = self.through_manager(graph)? {
+            self.keep_key(graph)?;
+            return Ok(operator);
+        }
         let operator = Operator::new(kit_runtime::make_site(graph, &self.state_dir)?);
         self.keep_key(graph)?;
         Ok(operator)
@@ -92,10 +105,17 @@ impl Place {
             return Ok(graph);
         }
         let cluster = &graph.cluster.name;
-        let kept = kit_runtime::key_of(cluster, &self.state_dir)?;
+        let manager = self.through_manager(&graph)?;
+        let kept = match &manager {
+            Some(operator) => block_on(async { Ok(operator.site.swarm_key().await?) })?,
+            None => kit_runtime::key_of(cluster, &self.state_dir)?,
+        };
         let mut before = BTreeMap::new();
         if kept.is_some() && names.iter().any(|name| !secrets.contains_key(*name)) {
-            let operator = Operator::new(kit_runtime::find_site(Some(cluster), &self.state_dir)?);
+            let operator = match manager {
+                Some(operator) => operator,
+                None => Operator::new(kit_runtime::find_site(Some(cluster), &self.state_dir)?),
+            };
             // A cluster that does not answer is heard of from the change itself.
             before = block_on(async { Ok(operator.committed_graph().await?.1.fingerprints) }).unwrap_or_default();
         }
@@ -111,15 +131,19 @@ impl Place {
 
     /// Keeps the key that the fingerprints of `graph` were made with, before the graph is given to anybody.
     pub(crate) fn keep_key(&self, graph: &Graph) -> Result<(), Failure> {
-        match self.new_key.get() {
-            Some(key) => Ok(kit_runtime::keep_key(&graph.cluster.name, &self.state_dir, key)?),
-            None => Ok(()),
+        let Some(key) = self.new_key.get() else { return Ok(()) };
+        match self.through_manager(graph)? {
+            Some(operator) => aside(|| block_on(async { Ok(operator.site.keep_swarm_key(key).await?) })),
+            None => Ok(kit_runtime::keep_key(&graph.cluster.name, &self.state_dir, key)?),
         }
     }
 
     /// The operator at the cluster of `graph`; none where the cluster has no place yet.
     pub(crate) fn of_graph(&self, graph: &Graph) -> Result<Option<Operator>, Failure> {
         self.same(graph)?;
+        if let Some(operator) = self.through_manager(graph)? {
+            return Ok(Some(operator));
+        }
         Ok(kit_runtime::site_of(graph, &self.state_dir)?.map(Operator::new))
     }
 
@@ -141,7 +165,7 @@ impl Place {
             )),
             (Some(name), _) => Ok(name.clone()),
             (None, Some(name)) => Ok(name),
-            (None, None) => Ok(kit_runtime::find_site(None, &self.state_dir)?.cluster().to_owned()),
+            (None, None) => Ok(self.operator()?.site.cluster().to_owned()),
         }
     }
 
@@ -162,7 +186,57 @@ impl Place {
 
     /// The operator at the cluster that is named, or at the only one.
     pub(crate) fn operator(&self) -> Result<Operator, Failure> {
-        Ok(Operator::new(kit_runtime::find_site(self.cluster.as_deref(), &self.state_dir)?))
+        if self.via.is_some()
+            && let Some(operator) = self.manager()?
+        {
+            return Ok(operator);
+        }
+        match kit_runtime::find_site(self.cluster.as_deref(), &self.state_dir) {
+            Ok(site) => Ok(Operator::new(site)),
+            Err(error) if error.code == kit_runtime::codes::NO_CLUSTER => self.manager()?.ok_or_else(|| error.into()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Refuses a provider on which no cluster can be run from here.
+    pub(crate) fn serve(&self, provider: &str) -> Result<(), Failure> {
+        match kit_runtime::serve(provider) {
+            Ok(()) => self.no_way_into_a_simulation(),
+            Err(_) if self.manager()?.is_some() => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The operator that goes through a manager: the one that is named, or else this machine, if it is one.
+    pub(crate) fn manager(&self) -> Result<Option<Operator>, Failure> {
+        self.manager.look(self.via.as_deref(), self.cluster.as_deref())
+    }
+
+    /// The same, where it is named or was looked for already.
+    pub(crate) fn manager_if_looked(&self) -> Result<Option<Operator>, Failure> {
+        if self.via.is_some() { self.manager() } else { Ok(self.manager.known()) }
+    }
+
+    fn no_way_into_a_simulation(&self) -> Result<(), Failure> {
+        self.via.as_ref().map_or(Ok(()), |via| {
+            let why = format!("the file is of a simulated cluster, and {via} is a real machine");
+            Err(Failure::wrong_usage(codes::WRONG_CLUSTER, why))
+        })
+    }
+
+    fn through_manager(&self, graph: &Graph) -> Result<Option<Operator>, Failure> {
+        if kit_runtime::serve(&graph.cluster.provider.kind).is_ok() {
+            return self.no_way_into_a_simulation().map(|()| None);
+        }
+        let Some(operator) = self.manager()? else { return Ok(None) };
+        let (there, name) = (operator.site.cluster(), &graph.cluster.name);
+        if there != name {
+            return Err(Failure::wrong_usage(
+                codes::WRONG_CLUSTER,
+                format!("the file is of the cluster {name}, and the manager is one of {there}"),
+            ));
+        }
+        Ok(Some(operator))
     }
 
     /// The simulated cluster that is named, or the only one.

@@ -80,9 +80,9 @@ impl Input {
         if self.file != Path::new(files::STANDARD_INPUT)
             && let Some(provider) = self.provider()
         {
-            kit_runtime::serve(&provider)?;
+            place.serve(&provider)?;
         }
-        let mut asker = Asker::new(&self.file, place.clusters()).of_a_change(pinned);
+        let mut asker = Asker::new(&self.file, place.clusters()).of_a_change(pinned, place.manager_if_looked()?);
         let built = self.built(&mut asker, console)?;
         place.with_fingerprints(built.graph, &built.secrets)
     }

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use clap::Args;
+use kit_lang::Code;
 
 use crate::cluster::{AnyCluster, block_on};
 use crate::console::Console;
@@ -41,6 +42,13 @@ impl Events {
     /// Prints the events.
     pub(crate) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
         let (operator, _) = self.cluster.open(console)?;
+        if let Some(manager) = operator.site.goes_through().filter(|manager| !operator.site.hosts(manager)) {
+            return Err(Failure::new(
+                Code(kit_runtime::codes::NO_WAY),
+                format!("the events of {manager} lie on its own machine, and only its engine is reached from here"),
+            )
+            .with_help("ssh USER@MANAGER kitc events"));
+        }
         let mut reader = kit_runtime::EventReader::new(&*operator.site);
         let mut events = reader.news()?;
         if let Some(last) = self.last {

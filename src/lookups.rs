@@ -52,6 +52,7 @@ pub(crate) struct Asked {
 pub(crate) struct Asker {
     sources: Vec<Arc<dyn MetadataSource>>,
     clusters: PathBuf,
+    manager: Option<Operator>,
     unknown: Unknown,
     pinned: Pinned,
     /// What the committed revision has fixed, once it was read, and which revision that is.
@@ -73,6 +74,7 @@ impl Asker {
                 Arc::new(DockerSource),
             ],
             clusters: clusters.to_owned(),
+            manager: None,
             unknown: Unknown::Refused,
             pinned: Pinned::Refreshed,
             committed: None,
@@ -86,8 +88,9 @@ impl Asker {
     }
 
     /// For a change of a cluster, whose committed revision has fixed the answers that it was made with.
-    pub(crate) fn of_a_change(self, pinned: Pinned) -> Asker {
-        Asker { pinned, ..self }
+    /// It is asked for through `manager`, where everything goes through one.
+    pub(crate) fn of_a_change(self, pinned: Pinned, manager: Option<Operator>) -> Asker {
+        Asker { pinned, manager, ..self }
     }
 
     /// Notes that lookups were answered by a file.
@@ -159,7 +162,10 @@ impl Asker {
         let (revision, answers) = match &self.committed {
             Some(known) => known,
             None => {
-                let found = lookup.cluster.as_deref().and_then(|cluster| committed_answers(cluster, &self.clusters));
+                let found = lookup
+                    .cluster
+                    .as_deref()
+                    .and_then(|cluster| committed_answers(cluster, &self.clusters, self.manager.as_ref()));
                 self.committed.insert(found.unwrap_or_default())
             }
         };
@@ -169,8 +175,15 @@ impl Asker {
 
 /// What the committed revision of a cluster was made with. A cluster that is not there, or does not answer, has fixed
 /// nothing; whoever changes it hears of that from the change itself.
-fn committed_answers(cluster: &str, clusters: &Path) -> Option<(String, BTreeMap<String, Value>)> {
-    let operator = Operator::new(kit_runtime::find_site(Some(cluster), clusters).ok()?);
+fn committed_answers(
+    cluster: &str,
+    clusters: &Path,
+    manager: Option<&Operator>,
+) -> Option<(String, BTreeMap<String, Value>)> {
+    let operator = match manager {
+        Some(operator) => Some(operator.clone()).filter(|operator| operator.site.cluster() == cluster)?,
+        None => Operator::new(kit_runtime::find_site(Some(cluster), clusters).ok()?),
+    };
     let committed = block_on(async { Ok(operator.committed_graph().await?) });
     let (revision, graph) = committed.ok()?;
     Some((format!("revision {}, as it was committed", short(&revision)), graph.lookups))

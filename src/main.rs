@@ -56,6 +56,7 @@ mod simulate;
 mod status;
 mod test;
 mod test_files;
+mod through_manager;
 mod timeline;
 mod watch_end;
 

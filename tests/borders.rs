@@ -25,7 +25,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("kit-docker", &["kit-graph", "kit-model", "kit-contract"]),
     ("kit-swarm", &["kit-graph", "kit-model", "kit-contract"]),
     ("kit-simulator", &["kit-graph", "kit-model", "kit-planner", "kit-sim"]),
-    ("kit-runtime", &["kit-graph", "kit-model", "kit-planner", "kit-contract", "kit-sim"]),
+    ("kit-runtime", &["kit-graph", "kit-model", "kit-planner", "kit-contract", "kit-sim", "kit-docker", "kit-swarm"]),
     (
         "kitc",
         &[
@@ -39,6 +39,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "kit-model",
             "kit-planner",
             "kit-sim",
+            "kit-swarm",
             "kit-simulator",
             "kit-runtime",
         ],

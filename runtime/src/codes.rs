@@ -44,6 +44,8 @@ codes! {
     SIM_REFUSED = "KIT8019", "the simulated cloud cannot do that";
     DESTROYED = "KIT8020", "the cluster was destroyed and its volumes are kept";
     BAD_VARS = "KIT8021", "a value that cannot be set for a cluster";
+    NO_WAY = "KIT8030", "no way to a manager";
+    NOT_A_MANAGER = "KIT8031", "an engine that is no manager of a cluster";
 }
 
 /// The code as the table has it: for a code that came in as text.

@@ -11,7 +11,10 @@ mod file_lock;
 mod file_name;
 mod file_store;
 mod hosting;
+mod machine;
+mod manager_site;
 mod operator;
+mod providers;
 mod replica;
 mod shown;
 mod simulated;
@@ -19,6 +22,7 @@ mod site;
 mod state_directory;
 mod surroundings;
 mod vars;
+mod way;
 
 pub use clock::{Clock, SystemClock, boot_id};
 pub use cluster_key::{keep_key, key_of, new_key};
@@ -29,11 +33,15 @@ pub use file_lock::FileLock;
 pub use file_store::{FileStore, KEPT_REVISIONS, MAX_REVISION_BYTES};
 pub use hosting::Hosted;
 pub use kit_planner::Resume;
+pub use kit_swarm::{Engine, socket_in};
+pub use machine::{BOOT_DOCUMENT, ThisMachine, boot_document_at};
+pub use manager_site::{MakeProvider, ManagerSite, Through};
 pub use operator::{
     Begun, Change, ChangeKind, Changed, ChangedValue, ClusterView, Destroyed, Destruction, DryRun, HistoryEntry, Lack,
     MachineReport, MemberReport, NodeReport, Operator, Over, PlannedChange, PlannedStep, PlannedWait, Progress,
     Reached, RecoveredFrom, Refusal, ReplicaReport, Report, ResourceReport, Revision, VolumeReport, lacks,
 };
+pub use providers::{ReachedFrom, provider_of};
 pub use replica::{Elsewhere, Replica, ReplicaEnd};
 pub use shown::{ShownMemory, ShownStatus, memory_in, status_in};
 pub use simulated::{MAX_PACE, SimulatedSite, check_pace, find, find_site, make_site, serve, set_pace, site_of};
@@ -41,3 +49,4 @@ pub use site::Site;
 pub use state_directory::StateDirectory;
 pub use surroundings::{Host, HostState, Surroundings};
 pub use vars::{Vars, VarsSource, VarsStore};
+pub use way::Way;

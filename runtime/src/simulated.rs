@@ -52,14 +52,15 @@ pub fn site_of(graph: &Graph, clouds: &Path) -> Result<Option<Arc<dyn Site>>, Op
 /// # Errors
 /// When this kitc does not serve it.
 pub fn serve(provider: &str) -> Result<(), OperatorError> {
-    if provider == PROVIDER {
-        return Ok(());
-    }
-    Err(OperatorError::new(
+    if provider == PROVIDER { Ok(()) } else { Err(not_served(provider)) }
+}
+
+pub(crate) fn not_served(provider: &str) -> OperatorError {
+    OperatorError::new(
         codes::PROVIDER_NOT_SERVED,
         format!("this kitc cannot run clusters on {provider}; it serves {PROVIDER}"),
     )
-    .with_help("`kitc check` and `kitc compile` work for it all the same"))
+    .with_help("`kitc check` and `kitc compile` work for it all the same")
 }
 
 /// The place of the cluster of `graph`; `clouds` is where simulated clouds are kept. A simulated cloud that is

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use kit_graph::ClusterKey;
 use kit_model::{Address, Now, Policy, Provider};
 
 use crate::error::OperatorError;
@@ -35,6 +36,33 @@ pub trait Site: Send + Sync {
     /// # Errors
     /// When it cannot be given.
     async fn give_revision(&self, seed: &Address, revision: &Revision) -> Result<(), OperatorError>;
+
+    /// The one member through whom everything goes here; none where there is a way to each. The replicas of others then
+    /// show themselves on their own machines alone.
+    fn goes_through(&self) -> Option<&Address> {
+        None
+    }
+
+    /// Whether the replica of `member` can run in this process.
+    fn hosts(&self, member: &Address) -> bool {
+        self.goes_through().is_none_or(|only| only == member)
+    }
+
+    /// The key that the cluster keeps in its Swarm; none where it has none there.
+    ///
+    /// # Errors
+    /// When the Swarm does not answer.
+    async fn swarm_key(&self) -> Result<Option<ClusterKey>, OperatorError> {
+        Ok(None)
+    }
+
+    /// Keeps the cluster's key in its Swarm, where everything goes through a manager.
+    ///
+    /// # Errors
+    /// When the Swarm does not answer, or keeps another one: what was worked out with this one does not hold.
+    async fn keep_swarm_key(&self, _key: &ClusterKey) -> Result<(), OperatorError> {
+        Ok(())
+    }
 
     /// Where what belongs to this cluster is kept on this machine.
     fn directory(&self) -> &Path;

@@ -53,6 +53,8 @@ impl Operator {
     /// # Errors
     /// When none answers; the message says what each said.
     pub async fn reach(&self, candidates: &[Address]) -> Result<Reached, OperatorError> {
+        let only = self.site.goes_through().map(std::slice::from_ref);
+        let candidates = only.unwrap_or(candidates);
         let mut said = Vec::new();
         let mut following = None;
         for via in candidates {

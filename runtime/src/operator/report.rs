@@ -290,6 +290,9 @@ fn nobody_acts(view: &ClusterView) -> Option<String> {
     if !view.inventory.as_ref().is_ok_and(kit_planner::is_formed) {
         return None;
     }
+    if view.replicas_elsewhere && view.leader.as_ref().is_none_or(|leader| !view.replicas.contains_key(leader)) {
+        return None;
+    }
     let Some(last) = view.replicas.values().map(|replica| replica.wall_ms).max() else {
         return Some("no replica ever looked".to_owned());
     };

@@ -41,6 +41,8 @@ pub struct ClusterView {
     pub cached: Option<(Versioned<Head>, Arc<Spec>)>,
     /// What the replicas show of themselves.
     pub replicas: BTreeMap<Address, ShownStatus>,
+    /// True where a replica may run that does not show itself here.
+    pub replicas_elsewhere: bool,
     /// What the holder of the head remembers.
     pub memory: Option<ShownMemory>,
 }
@@ -75,6 +77,7 @@ impl Operator {
                 specs: Specs::new(),
                 cached: None,
                 replicas: BTreeMap::new(),
+                replicas_elsewhere: false,
                 memory: None,
             });
         };
@@ -130,6 +133,7 @@ impl Operator {
             specs,
             cached,
             replicas,
+            replicas_elsewhere: self.site.goes_through().is_some(),
             memory,
         })
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use kit_graph::ClusterKey;
 use kit_model::{
     Admission, Call, ClusterUid, CommitResult, Head, HeadVersion, LeaderDetector, Leadership, Outcome, RevisionId,
     SpecStore, StoreError, SwarmControl, SwarmView, Versioned,
@@ -11,7 +12,7 @@ use kit_model::{
 use crate::engine::Engine;
 use crate::local_engine::EngineService;
 use crate::names::{Names, UnfitUid};
-use crate::store::{head, revisions};
+use crate::store::{head, key, revisions};
 use crate::{control, leadership, nodes};
 
 /// The engine of a manager of the cluster `uid`.
@@ -37,6 +38,22 @@ impl ManagerEngine {
     #[must_use]
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// The key that the cluster keeps in its Swarm; none where it has none yet.
+    ///
+    /// # Errors
+    /// When the Swarm does not answer, or what it keeps is no key.
+    pub async fn key(&self) -> Result<Option<ClusterKey>, StoreError> {
+        key::read(&self.engine, &self.names).await
+    }
+
+    /// Keeps the key of a cluster that has none yet. False if it has another one.
+    ///
+    /// # Errors
+    /// When the Swarm does not answer.
+    pub async fn keep_key(&self, key: &ClusterKey) -> Result<bool, StoreError> {
+        key::keep(&self.engine, &self.names, key).await
     }
 }
 

@@ -57,6 +57,10 @@ impl Names {
         format!("{}head", self.prefix)
     }
 
+    pub(crate) fn key(&self) -> String {
+        format!("{}key", self.prefix)
+    }
+
     /// What the names of all revisions and their parts begin with.
     pub(crate) fn revisions(&self) -> String {
         format!("{}r-", self.prefix)

@@ -2,6 +2,7 @@
 //! version that is changed.
 
 pub(crate) mod head;
+pub(crate) mod key;
 pub(crate) mod pruning;
 pub(crate) mod revisions;
 

@@ -237,3 +237,17 @@ async fn what_is_condemned_is_gone_and_is_made_anew_under_another_id() {
     assert_eq!(world.store.revision(&revision).await.unwrap().as_ref(), b"one");
     assert!(!world.configs.lock().unwrap().by_id.contains_key(&before[0]));
 }
+
+#[tokio::test]
+async fn a_key_is_kept_once_and_one_that_is_damaged_is_not_shown() {
+    let world = world();
+    let (one, two) = (kit_graph::ClusterKey::new([1; 32]), kit_graph::ClusterKey::new([2; 32]));
+    assert!(world.store.key().await.unwrap().is_none());
+    assert!(world.store.keep_key(&one).await.unwrap());
+    assert!(world.store.keep_key(&one).await.unwrap(), "the same again is no error");
+    assert!(!world.store.keep_key(&two).await.unwrap());
+    assert_eq!(world.store.key().await.unwrap().unwrap().expose(), one.expose());
+    world.edit("kit-contract-key", |spec| spec["Data"] = "c2hvcnQ=".into());
+    let Err(StoreError::Corrupt(why)) = world.store.key().await else { panic!("a short key is none") };
+    assert!(why.contains("kit-contract-key") && !why.contains("short"), "{why}");
+}
