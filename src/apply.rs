@@ -314,6 +314,9 @@ impl Apply {
         revision: &Revision,
         console: &mut Console,
     ) -> Result<(), Failure> {
+        if operator.site.has_replicas_elsewhere() {
+            return Ok(());
+        }
         let report = operator.report(Some(&revision.spec)).await?;
         let others = report.replicas.iter().any(|replica| replica.runs && replica.process != std::process::id());
         if !others {

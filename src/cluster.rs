@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use kit_graph::{ClusterKey, Graph, SecretText};
 use kit_lang::Code;
-use kit_runtime::{Operator, OperatorError, Revision, SimulatedSite};
+use kit_runtime::{BOOT_DOCUMENT, Operator, OperatorError, Revision, SimulatedSite};
 
 use crate::codes;
 use crate::compile::Input;
@@ -17,7 +17,7 @@ use crate::given::Given;
 use crate::lookups::Pinned;
 use crate::through_manager::{ThroughManager, aside};
 
-/// Where simulated clouds are kept, if nobody says otherwise.
+/// Where clusters are kept on this machine, if nobody says otherwise.
 const STATE_DIRECTORY: &str = ".kit/sim";
 
 /// The variable of the environment that says otherwise.
@@ -50,7 +50,7 @@ pub(crate) struct Place {
     #[arg(long, value_name = "NAME")]
     cluster: Option<String>,
 
-    /// Where simulated clouds are kept, each in a directory of its cluster's name
+    /// Where clusters are kept on this machine, each in a directory of its name
     #[arg(long, value_name = "DIR", env = STATE_DIRECTORY_VARIABLE, default_value = STATE_DIRECTORY, hide_env_values = true)]
     state_dir: PathBuf,
 
@@ -201,7 +201,8 @@ impl Place {
     /// Refuses a provider on which no cluster can be run from here.
     pub(crate) fn serve(&self, provider: &str) -> Result<(), Failure> {
         match kit_runtime::serve(provider) {
-            Ok(()) => self.no_way_into_a_simulation(),
+            Ok(()) if kit_runtime::is_simulated(provider) => self.no_way_into_a_simulation(),
+            Ok(()) => Ok(()),
             Err(_) if self.manager()?.is_some() => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -225,11 +226,18 @@ impl Place {
     }
 
     fn through_manager(&self, graph: &Graph) -> Result<Option<Operator>, Failure> {
-        if kit_runtime::serve(&graph.cluster.provider.kind).is_ok() {
+        let provider = &graph.cluster.provider.kind;
+        if kit_runtime::is_simulated(provider) {
             return self.no_way_into_a_simulation().map(|()| None);
         }
         let Some(operator) = self.manager()? else { return Ok(None) };
         let (there, name) = (operator.site.cluster(), &graph.cluster.name);
+        // What stands here may hold the machines of one cluster and be a manager of another one.
+        let by_chance =
+            self.via.is_none() && kit_runtime::serve(provider).is_ok() && !Path::new(BOOT_DOCUMENT).exists();
+        if there != name && by_chance {
+            return Ok(None);
+        }
         if there != name {
             return Err(Failure::wrong_usage(
                 codes::WRONG_CLUSTER,
@@ -241,7 +249,7 @@ impl Place {
 
     /// The simulated cluster that is named, or the only one.
     pub(crate) fn simulated(&self) -> Result<SimulatedSite, Failure> {
-        Ok(kit_runtime::find(self.cluster.as_deref(), &self.state_dir)?)
+        Ok(kit_runtime::find_simulated(self.cluster.as_deref(), &self.state_dir)?)
     }
 
     /// Refuses a pace that a simulated cloud which is there does not go at.

@@ -42,12 +42,14 @@ impl Events {
     /// Prints the events.
     pub(crate) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
         let (operator, _) = self.cluster.open(console)?;
-        if let Some(manager) = operator.site.goes_through().filter(|manager| !operator.site.hosts(manager)) {
+        let site = &operator.site;
+        if site.has_replicas_elsewhere() && !site.goes_through().is_some_and(|manager| site.hosts(manager)) {
+            let whose = site.goes_through().map_or_else(|| "each manager".to_owned(), ToString::to_string);
             return Err(Failure::new(
                 Code(kit_runtime::codes::NO_WAY),
-                format!("the events of {manager} lie on its own machine, and only its engine is reached from here"),
+                format!("the events of {whose} lie on its own machine, and only its engine is reached from here"),
             )
-            .with_help("ssh USER@MANAGER kitc events"));
+            .with_help("run `kitc events` on the machine of a manager, as by ssh USER@MANAGER kitc events"));
         }
         let mut reader = kit_runtime::EventReader::new(&*operator.site);
         let mut events = reader.news()?;

@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-use kit_docker::DockerProvider;
+use kit_docker::{DockerProvider, PROVIDER};
 use kit_graph::Graph;
 use kit_model::Provider;
 
 use crate::codes;
 use crate::error::OperatorError;
-
-/// The provider type of machines that are containers.
-const DOCKER: &str = "docker.Provider";
 
 /// Where a provider is reached from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,13 +24,13 @@ pub enum ReachedFrom {
 /// When this kitc does not serve it, or its settings do not fit.
 pub fn provider_of(graph: &Graph, from: ReachedFrom) -> Result<Arc<dyn Provider>, OperatorError> {
     let provider = &graph.cluster.provider;
-    if provider.kind != DOCKER {
-        return Err(crate::simulated::not_served(&provider.kind));
+    if provider.kind != PROVIDER {
+        return Err(crate::sites::not_served(&provider.kind));
     }
     let made = match from {
         ReachedFrom::Manager => DockerProvider::inside_machine(provider),
         ReachedFrom::Operator => DockerProvider::on_host(provider),
     };
-    let made = made.map_err(|why| OperatorError::new(codes::CANNOT_APPLY, format!("{DOCKER}: {why}")))?;
+    let made = made.map_err(|why| OperatorError::new(codes::CANNOT_APPLY, format!("{PROVIDER}: {why}")))?;
     Ok(Arc::new(made))
 }

@@ -24,7 +24,10 @@ use crate::{atomic_file, codes, file_name};
 pub const MAX_PACE: u32 = 20;
 
 /// The provider type that is served here.
-const PROVIDER: &str = "sim.Provider";
+pub(crate) const PROVIDER: &str = "sim.Provider";
+
+/// The file of a cluster's directory in which its simulated cloud is.
+pub(crate) const KEPT: &str = "cloud.json";
 
 /// A cluster on the simulated cloud.
 #[derive(Clone)]
@@ -35,44 +38,14 @@ pub struct SimulatedSite {
     policy: Policy,
 }
 
-/// The place of the cluster of `graph`, as [`make_site`] gives it; none where it was never made.
-///
-/// # Errors
-/// As [`make_site`].
-pub fn site_of(graph: &Graph, clouds: &Path) -> Result<Option<Arc<dyn Site>>, OperatorError> {
-    let made = clouds.join(file_name::of(&graph.cluster.name)).join("cloud.json").exists();
-    if !made && graph.cluster.provider.kind == PROVIDER {
-        return Ok(None);
-    }
-    make_site(graph, clouds).map(Some)
-}
-
-/// Refuses a provider that no cluster can be run on here.
-///
-/// # Errors
-/// When this kitc does not serve it.
-pub fn serve(provider: &str) -> Result<(), OperatorError> {
-    if provider == PROVIDER { Ok(()) } else { Err(not_served(provider)) }
-}
-
-pub(crate) fn not_served(provider: &str) -> OperatorError {
-    OperatorError::new(
-        codes::PROVIDER_NOT_SERVED,
-        format!("this kitc cannot run clusters on {provider}; it serves {PROVIDER}"),
-    )
-    .with_help("`kitc check` and `kitc compile` work for it all the same")
-}
-
 /// The place of the cluster of `graph`; `clouds` is where simulated clouds are kept. A simulated cloud that is
 /// not there yet is made.
 ///
 /// # Errors
-/// When the provider is not served by this kitc, or the simulated cloud cannot be used.
-pub fn make_site(graph: &Graph, clouds: &Path) -> Result<Arc<dyn Site>, OperatorError> {
-    let provider = &graph.cluster.provider;
-    serve(&provider.kind)?;
+/// When the simulated cloud cannot be used.
+pub(crate) fn make(graph: &Graph, clouds: &Path) -> Result<SimulatedSite, OperatorError> {
     let directory = clouds.join(file_name::of(&graph.cluster.name));
-    let mut settings = SimSettings::from_provider(provider)
+    let mut settings = SimSettings::from_provider(&graph.cluster.provider)
         .map_err(|why| OperatorError::new(codes::CANNOT_APPLY, format!("{PROVIDER}: {why}")))?;
     let pace = pace_in(&directory)?;
     settings.scale(1, u64::from(pace));
@@ -80,52 +53,18 @@ pub fn make_site(graph: &Graph, clouds: &Path) -> Result<Arc<dyn Site>, Operator
         OperatorError::new(codes::STATE_UNREADABLE, format!("the kernel gave no random number: {error}"))
     })?;
     let file = SimFile::open(&directory, settings, seed).map_err(|error| unusable(&error))?;
-    Ok(Arc::new(SimulatedSite { cluster: graph.cluster.name.clone(), directory, file, policy: policy_at(pace) }))
+    Ok(SimulatedSite { cluster: graph.cluster.name.clone(), directory, file, policy: policy_at(pace) })
 }
 
-/// The place of the cluster that is named, or of the only one.
+/// The simulated cluster of this name, whose cloud was made.
 ///
 /// # Errors
-/// When there is none, there are several, or the simulated cloud cannot be used.
-pub fn find_site(cluster: Option<&str>, clouds: &Path) -> Result<Arc<dyn Site>, OperatorError> {
-    Ok(Arc::new(find(cluster, clouds)?))
-}
-
-/// The simulated cluster that is named, or the only one.
-///
-/// # Errors
-/// As [`find_site`].
-pub fn find(cluster: Option<&str>, clouds: &Path) -> Result<SimulatedSite, OperatorError> {
-    let known = clusters_in(clouds)?;
-    let name = match (cluster, known.as_slice()) {
-        (Some(name), known) if known.iter().any(|one| one == name) => name.to_owned(),
-        (Some(name), known) => {
-            let error = OperatorError::new(
-                codes::NO_CLUSTER,
-                format!("no cluster named {name} is kept in {}", clouds.display()),
-            );
-            return Err(match known {
-                [] => error.with_help("`kitc apply FILE` makes one; `--state-dir` names another place"),
-                known => error.with_help(format!("there are: {}", known.join(", "))),
-            });
-        }
-        (None, [name]) => name.clone(),
-        (None, []) => {
-            return Err(OperatorError::new(codes::NO_CLUSTER, format!("no cluster is kept in {}", clouds.display()))
-                .with_help("name its file; or run `kitc apply FILE` first; `--state-dir` names another place"));
-        }
-        (None, known) => {
-            return Err(OperatorError::new(
-                codes::MANY_CLUSTERS,
-                format!("several clusters are kept in {}: {}", clouds.display(), known.join(", ")),
-            )
-            .with_help("say which: --cluster NAME"));
-        }
-    };
-    let directory = clouds.join(file_name::of(&name));
+/// When the simulated cloud cannot be used.
+pub(crate) fn kept(name: &str, clouds: &Path) -> Result<SimulatedSite, OperatorError> {
+    let directory = clouds.join(file_name::of(name));
     let pace = pace_in(&directory)?;
     let file = SimFile::open_existing(&directory).map_err(|error| unusable(&error))?;
-    Ok(SimulatedSite { cluster: name, directory, file, policy: policy_at(pace) })
+    Ok(SimulatedSite { cluster: name.to_owned(), directory, file, policy: policy_at(pace) })
 }
 
 /// Refuses a pace that the simulated cloud of `graph` cannot take any more. It changes nothing.
@@ -134,7 +73,7 @@ pub fn find(cluster: Option<&str>, clouds: &Path) -> Result<SimulatedSite, Opera
 /// When the cloud is there already and goes at another pace.
 pub fn check_pace(graph: &Graph, clouds: &Path, pace: u32) -> Result<(), OperatorError> {
     let directory = clouds.join(file_name::of(&graph.cluster.name));
-    if !directory.join("cloud.json").exists() {
+    if !directory.join(KEPT).exists() {
         return Ok(());
     }
     let known = pace_in(&directory)?;
@@ -156,7 +95,7 @@ pub fn check_pace(graph: &Graph, clouds: &Path, pace: u32) -> Result<(), Operato
 pub fn set_pace(graph: &Graph, clouds: &Path, pace: u32) -> Result<(), OperatorError> {
     let directory = clouds.join(file_name::of(&graph.cluster.name));
     check_pace(graph, clouds, pace)?;
-    if directory.join("cloud.json").exists() {
+    if directory.join(KEPT).exists() {
         return Ok(());
     }
     let path = directory.join("pace");
@@ -204,24 +143,6 @@ fn policy_at(pace: u32) -> Policy {
         *ms = (*ms / pace).max(1);
     }
     policy
-}
-
-/// The clusters whose simulated clouds are in `clouds`, by name.
-fn clusters_in(clouds: &Path) -> Result<Vec<String>, OperatorError> {
-    let entries = match fs::read_dir(clouds) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => {
-            return Err(OperatorError::new(codes::STATE_UNREADABLE, format!("{}: {error}", clouds.display())));
-        }
-    };
-    let mut names: Vec<String> = entries
-        .flatten()
-        .filter(|entry| entry.path().join("cloud.json").is_file())
-        .filter_map(|entry| file_name::text_of(entry.file_name().to_str()?))
-        .collect();
-    names.sort();
-    Ok(names)
 }
 
 fn unusable(error: &SimFileError) -> OperatorError {

@@ -48,6 +48,11 @@ pub trait Site: Send + Sync {
         self.goes_through().is_none_or(|only| only == member)
     }
 
+    /// True where replicas run that do not show themselves on this machine.
+    fn has_replicas_elsewhere(&self) -> bool {
+        self.goes_through().is_some()
+    }
+
     /// The key that the cluster keeps in its Swarm; none where it has none there.
     ///
     /// # Errors

@@ -160,7 +160,18 @@ impl Operator {
                 return Ok(());
             }
         }
-        let changed = self.begin_destruction(Some(spec)).await?;
+        let changed = match self.begin_destruction(Some(spec)).await {
+            Ok(changed) => changed,
+            Err(error) => {
+                // Where nothing was ever formed there is no head to commit to, and no replica that heals.
+                let inventory = self.list(uid, Some(spec)).await?;
+                if inventory.complete && !kit_planner::is_formed(&inventory) {
+                    progress.step("nothing was formed: nobody heals it");
+                    return Ok(());
+                }
+                return Err(error);
+            }
+        };
         progress.step("the destruction is committed: nothing heals any more");
         if changed.now.value.permit == PermitState::Open {
             let policy = self.site.policy();

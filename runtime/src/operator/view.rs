@@ -133,7 +133,7 @@ impl Operator {
             specs,
             cached,
             replicas,
-            replicas_elsewhere: self.site.goes_through().is_some(),
+            replicas_elsewhere: self.site.has_replicas_elsewhere(),
             memory,
         })
     }

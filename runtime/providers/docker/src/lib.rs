@@ -5,6 +5,7 @@
 
 mod addresses;
 mod admitted;
+mod door;
 mod engine;
 mod labels;
 mod listing;
@@ -17,5 +18,6 @@ mod records;
 mod seed;
 mod volumes;
 
-pub use provider::{DockerProvider, MACHINE_SOCKET, PROVIDER};
+pub use door::Door;
+pub use provider::{DockerProvider, MACHINE_SOCKET, PROVIDER, Standing};
 pub use seed::{BOOT_DOCUMENT, REVISION, USER_DATA};

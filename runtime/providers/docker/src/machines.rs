@@ -566,7 +566,7 @@ fn wrong_state(machine: &MachineId, state: Option<State>) -> Outcome {
     refused(ErrorClass::NotYet, "MachineState", format!("{machine} is {state}"))
 }
 
-fn labels_of(there: &ContainerInspectResponse) -> Labels {
+pub(crate) fn labels_of(there: &ContainerInspectResponse) -> Labels {
     there.config.as_ref().and_then(|config| config.labels.clone()).unwrap_or_default()
 }
 

@@ -6,18 +6,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
+use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum};
 use kit_graph::{Instance, Value};
 use kit_model::{
-    Action, Address, Admission, Anchor, BootDocument, Call, ClusterUid, ErrorClass, Inventory, Now, Outcome, Provider,
-    ProviderError, RevisionId, VolumeId,
+    Action, Address, Admission, Anchor, BootDocument, Call, ClusterUid, ErrorClass, Inventory, MachineId, Now, Outcome,
+    Provider, ProviderError, RevisionId, VolumeId,
 };
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::addresses::Chosen;
 use crate::admitted::Admitted;
-use crate::engine::{Engine, refused};
-use crate::machines::Making;
+use crate::engine::{Engine, EngineError, machine_id, refused};
+use crate::machines::{Making, labels_of};
 use crate::records::{FORMED, RETIRED};
+use crate::{labels, names};
 
 /// The provider type that is served here.
 pub const PROVIDER: &str = "docker.Provider";
@@ -37,6 +39,24 @@ pub struct DockerProvider {
     chosen: Chosen,
     /// The revision that the machine which begins the Swarm is given.
     revision: Mutex<Option<(RevisionId, Arc<[u8]>)>>,
+}
+
+/// How a member's machine stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It runs.
+    Running {
+        /// The container.
+        machine: MachineId,
+        /// When it was started, as the Engine writes it: another one after each boot.
+        since: String,
+        /// What it was told when it was made.
+        boot: Option<BootDocument>,
+    },
+    /// Nothing on it goes on.
+    Frozen,
+    /// It does not run, and why.
+    Down(String),
 }
 
 impl DockerProvider {
@@ -70,6 +90,48 @@ impl DockerProvider {
     /// Gives the machine that begins the Swarm the revision that it puts into the store.
     pub fn give_revision(&self, revision: RevisionId, bytes: Arc<[u8]>) {
         *self.revision.lock().unwrap_or_else(PoisonError::into_inner) = Some((revision, bytes));
+    }
+
+    /// How the machine of `member` stands, whatever the cluster of that name holds of it.
+    ///
+    /// # Errors
+    /// When the Engine does not say.
+    pub(crate) async fn standing(&self, cluster: &str, member: &Address) -> Result<Standing, EngineError> {
+        let anchor = self.engine.anchor(cluster).await;
+        let anchor = anchor.map_err(|error| EngineError::Silent(error.to_string()))?;
+        let Some(Anchor { uid }) = anchor else {
+            return Ok(Standing::Down(format!("nobody claimed the name {cluster}")));
+        };
+        let name = names::machine(&uid, member);
+        let there = self.engine.container(&name).await?;
+        let ours = |there: &ContainerInspectResponse| labels::marks(&labels_of(there), &uid).is_some();
+        let Some(there) = there.filter(ours) else {
+            return Ok(Standing::Down("it has no machine".to_owned()));
+        };
+        let machine = machine_id(there.id.as_deref());
+        let state = there.state.as_ref();
+        Ok(match state.and_then(|state| state.status) {
+            Some(ContainerStateStatusEnum::RUNNING) => {
+                let since = state.and_then(|state| state.started_at.clone()).unwrap_or_default();
+                let boot = labels_of(&there).get(labels::BOOT).and_then(|text| serde_json::from_str(text).ok());
+                Standing::Running { machine, since, boot }
+            }
+            Some(ContainerStateStatusEnum::PAUSED) => Standing::Frozen,
+            Some(other) => Standing::Down(format!("its machine {machine} is {other}")),
+            None => Standing::Down(format!("nobody says how its machine {machine} is")),
+        })
+    }
+
+    /// How the machine of `member` is, and what it was told when it was made.
+    ///
+    /// # Errors
+    /// When the Engine does not say, and why.
+    pub async fn machine_of(&self, cluster: &str, member: &Address) -> Result<Standing, String> {
+        self.standing(cluster, member).await.map_err(|error| error.into_provider().message)
+    }
+
+    pub(crate) const fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     fn revision_for(&self, boot: &BootDocument) -> Option<Arc<[u8]>> {

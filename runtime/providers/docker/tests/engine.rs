@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use kit_docker::{BOOT_DOCUMENT, MACHINE_SOCKET, REVISION, USER_DATA};
+use kit_docker::{BOOT_DOCUMENT, Door, MACHINE_SOCKET, REVISION, USER_DATA};
 use kit_graph::Value;
 use kit_model::{
     Action, Authority, BootDocument, Call, CallId, ErrorClass, Generation, MachineRequest, MachineState, Outcome,
@@ -334,4 +334,41 @@ async fn a_machine_has_its_memory_and_labels_and_no_label_of_ours() {
     let (class, _, message) = refused(world.call(create(world.request("plain.2", 1, with(labels("kit.uid"))))).await);
     assert_eq!(class, ErrorClass::Fatal);
     assert!(message.contains("kit.uid"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_engine_of_a_machine_is_reached_through_the_machine() {
+    let Some(world) = engine().await else { return };
+    world.provider.claim_anchor(&world.cluster, world.uid.clone()).await.expect("an anchor");
+    let directory = tempfile::tempdir().expect("a directory");
+    let provider = Arc::new(provider_at(&world.host));
+    let door =
+        Door::open(&provider, &world.cluster, &"managers.m1".into(), directory.path(), 1).expect("a socket of our own");
+    let through = format!("unix://{}", door.socket().display());
+    assert_eq!(world::docker(&through, &["version"]), None, "there is no machine yet");
+    assert_eq!(world.call(create_volume(&world, "managers.m1", 0)).await, Outcome::Done);
+    let mut request = manager(&world, "managers.m1", 1, 1);
+    request.boot.has_volume = true;
+    assert_eq!(world.call(create(world.sealed(request))).await, Outcome::Done);
+    let id = world.list().await.machines.remove(0).id;
+    // Whoever asks an engine that does not run is told so.
+    let said = std::process::Command::new("docker").args(["-H", &through, "version"]).output().expect("docker runs");
+    let said = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(said.contains("the machine carries nothing to its engine"), "{said}");
+    world.docker(&["exec", id.as_str(), "systemctl", "start", "docker"]).expect("the machine's engine");
+    let name = world::docker(&through, &["info", "-f", "{{.Name}}"]);
+    assert_eq!(name.as_deref(), Some("managers-m1"));
+    // An answer larger than any piece comes whole, and many at once do not mix.
+    let asked: Vec<_> = (0..8)
+        .map(|_| {
+            let through = through.clone();
+            tokio::task::spawn_blocking(move || world::docker(&through, &["info", "-f", "{{json .}}"]))
+        })
+        .collect();
+    for answer in asked {
+        let answer = answer.await.expect("it ran").expect("an answer");
+        assert!(answer.starts_with('{') && answer.ends_with('}'), "{answer}");
+    }
+    drop(door);
+    assert_eq!(world::docker(&through, &["version"]), None, "the door is closed");
 }

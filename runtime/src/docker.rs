@@ -1,0 +1,280 @@
+//! Clusters on a Docker Engine, as an operator at that Engine sees them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use kit_docker::{DockerProvider, Door, Standing};
+use kit_graph::{Graph, Instance};
+use kit_model::{
+    Address, Admission, BootDocument, BootFinding, BootId, Call, CommitResult, Head, HeadVersion, LeaderDetector,
+    Leadership, Now, Outcome, Policy, Provider, RevisionId, SpecStore, StoreError, SwarmControl, SwarmView, Versioned,
+};
+use kit_swarm::{Engine, EngineService, ManagerEngine};
+use tempfile::TempDir;
+
+use crate::clock::{Clock as _, SystemClock};
+use crate::error::OperatorError;
+use crate::operator::Revision;
+use crate::site::Site;
+use crate::surroundings::{Host, HostState, Surroundings};
+use crate::{atomic_file, codes, file_name};
+
+/// The provider type that is served here.
+pub(crate) const PROVIDER: &str = kit_docker::PROVIDER;
+
+/// The file of a cluster's directory that says where its Engine is. It is no truth: it only saves naming the cluster's
+/// file each time.
+pub(crate) const KEPT: &str = "docker.json";
+
+/// The longest such file: a provider has a handful of fields.
+const MAX_KEPT_BYTES: usize = 64 * 1024;
+
+/// A cluster on a Docker Engine.
+pub(crate) struct DockerSite {
+    cluster: String,
+    directory: PathBuf,
+    provider: Arc<DockerProvider>,
+    doors: Mutex<Doors>,
+}
+
+/// Ways to the engines of machines, each opened once.
+#[derive(Default)]
+struct Doors {
+    directory: Option<TempDir>,
+    open: BTreeMap<Address, Door>,
+}
+
+impl DockerSite {
+    /// The place of the cluster of `graph`. Nothing is made and nobody is asked.
+    pub(crate) fn of(graph: &Graph, clusters: &Path) -> Result<Self, OperatorError> {
+        Self::at(&graph.cluster.name, &graph.cluster.provider, clusters)
+    }
+
+    /// The place of a cluster that was kept.
+    pub(crate) fn kept(cluster: &str, clusters: &Path) -> Result<Self, OperatorError> {
+        let path = clusters.join(file_name::of(cluster)).join(KEPT);
+        let unreadable =
+            |why: String| OperatorError::new(codes::STATE_UNREADABLE, format!("{}: {why}", path.display()));
+        let bytes = atomic_file::read_limited(&path, MAX_KEPT_BYTES).map_err(|error| unreadable(error.to_string()))?;
+        let bytes = bytes.ok_or_else(|| unreadable("it is gone".to_owned()))?;
+        let provider: Instance = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
+        Self::at(cluster, &provider, clusters)
+    }
+
+    fn at(cluster: &str, provider: &Instance, clusters: &Path) -> Result<Self, OperatorError> {
+        let provider = DockerProvider::on_host(provider)
+            .map_err(|why| OperatorError::new(codes::CANNOT_APPLY, format!("{PROVIDER}: {why}")))?;
+        Ok(Self {
+            cluster: cluster.to_owned(),
+            directory: clusters.join(file_name::of(cluster)),
+            provider: Arc::new(provider),
+            doors: Mutex::default(),
+        })
+    }
+
+    /// Keeps where the cluster's Engine is, so that the cluster is found by its name.
+    pub(crate) fn keep(&self, provider: &Instance) -> Result<(), OperatorError> {
+        let path = self.directory.join(KEPT);
+        let bytes = serde_json::to_vec_pretty(provider).map_err(std::io::Error::from);
+        bytes
+            .and_then(|bytes| fs::create_dir_all(&self.directory).and_then(|()| atomic_file::replace(&path, &bytes)))
+            .map_err(|error| OperatorError::new(codes::STATE_UNREADABLE, format!("{}: {error}", path.display())))
+    }
+
+    /// The socket behind which the engine of `member`'s machine answers.
+    fn door(&self, member: &Address) -> std::io::Result<PathBuf> {
+        let mut doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(door) = doors.open.get(member) {
+            return Ok(door.socket().to_owned());
+        }
+        let directory = match &doors.directory {
+            Some(directory) => directory.path().to_owned(),
+            None => doors.directory.insert(tempfile::Builder::new().prefix("kit-").tempdir()?).path().to_owned(),
+        };
+        let door = Door::open(&self.provider, &self.cluster, member, &directory, doors.open.len())?;
+        let socket = door.socket().to_owned();
+        doors.open.insert(member.clone(), door);
+        Ok(socket)
+    }
+}
+
+#[async_trait]
+impl Site for DockerSite {
+    fn cluster(&self) -> &str {
+        &self.cluster
+    }
+
+    fn provider(&self) -> Arc<dyn Provider> {
+        Arc::clone(&self.provider) as _
+    }
+
+    fn beside(&self, member: &Address) -> Surroundings {
+        let machine = Arc::new(MachineOfMember {
+            cluster: self.cluster.clone(),
+            member: member.clone(),
+            provider: Arc::clone(&self.provider),
+            socket: self.door(member).map_err(|error| format!("there is no way to its engine: {error}")),
+        });
+        Surroundings {
+            cluster: self.cluster.clone(),
+            provider: self.provider(),
+            detector: Arc::clone(&machine) as _,
+            swarm: Arc::clone(&machine) as _,
+            store: Arc::clone(&machine) as _,
+            host: machine,
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    fn policy(&self) -> Policy {
+        Policy::default()
+    }
+
+    fn clock_now(&self) -> Now {
+        SystemClock.now()
+    }
+
+    async fn give_revision(&self, _seed: &Address, revision: &Revision) -> Result<(), OperatorError> {
+        self.provider.give_revision(revision.spec.revision.clone(), Arc::clone(&revision.bytes));
+        Ok(())
+    }
+
+    fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    fn hosts(&self, _member: &Address) -> bool {
+        // Each runs on its own machine.
+        false
+    }
+
+    fn has_replicas_elsewhere(&self) -> bool {
+        true
+    }
+}
+
+/// A member's machine, and its engine through it.
+struct MachineOfMember {
+    cluster: String,
+    member: Address,
+    provider: Arc<DockerProvider>,
+    socket: Result<PathBuf, String>,
+}
+
+impl MachineOfMember {
+    /// Its engine as a manager's. Whose it is, is asked each time: a name may have been given up and claimed again.
+    async fn manager(&self) -> Result<ManagerEngine, String> {
+        let socket = self.socket.clone()?;
+        let anchor = self.provider.anchor(&self.cluster).await.map_err(|error| error.to_string())?;
+        let anchor = anchor.ok_or_else(|| format!("nobody claimed the name {}", self.cluster))?;
+        // An operator looks and commits; the engine is stopped and started on its own machine alone.
+        let service = EngineService::of_commands(Vec::new(), Vec::new());
+        ManagerEngine::new(Engine::at(socket), anchor.uid, service).map_err(|unfit| unfit.to_string())
+    }
+}
+
+#[async_trait]
+impl Host for MachineOfMember {
+    async fn state(&self) -> HostState {
+        match self.provider.machine_of(&self.cluster, &self.member).await {
+            Ok(Standing::Running { machine, since, .. }) => {
+                HostState::Running(BootId::new(format!("{machine} since {since}")))
+            }
+            Ok(Standing::Frozen) => HostState::Frozen,
+            Ok(Standing::Down(why)) | Err(why) => HostState::Down(why),
+        }
+    }
+
+    async fn boot_document(&self) -> Option<BootDocument> {
+        match self.provider.machine_of(&self.cluster, &self.member).await {
+            Ok(Standing::Running { boot, .. }) => boot,
+            _ => None,
+        }
+    }
+
+    async fn boot_findings(&self) -> Vec<(Address, BootFinding)> {
+        // They are told to the replicas.
+        Vec::new()
+    }
+}
+
+#[async_trait]
+impl LeaderDetector for MachineOfMember {
+    async fn look(&self) -> Leadership {
+        match self.manager().await {
+            Ok(manager) => manager.look().await,
+            Err(why) => Leadership::Unknown(why),
+        }
+    }
+}
+
+#[async_trait]
+impl SwarmControl for MachineOfMember {
+    async fn nodes(&self) -> Result<SwarmView, String> {
+        self.manager().await?.nodes().await
+    }
+
+    async fn send(&self, call: &Call, admission: Admission<'_>) -> Outcome {
+        match self.manager().await {
+            Ok(manager) => SwarmControl::send(&manager, call, admission).await,
+            Err(why) => Outcome::NotSent(why),
+        }
+    }
+
+    async fn stop_local_engine(&self) -> Result<(), String> {
+        self.manager().await?.stop_local_engine().await
+    }
+
+    async fn start_local_engine(&self) -> Result<(), String> {
+        self.manager().await?.start_local_engine().await
+    }
+}
+
+#[async_trait]
+impl SpecStore for MachineOfMember {
+    async fn head(&self) -> Result<Option<Versioned<Head>>, StoreError> {
+        match self.manager().await {
+            Ok(manager) => manager.head().await,
+            Err(why) => Err(StoreError::Unavailable(why)),
+        }
+    }
+
+    async fn create_head(&self, head: &Head) -> CommitResult {
+        match self.manager().await {
+            Ok(manager) => manager.create_head(head).await,
+            // Nothing was sent, and the same again is right.
+            Err(why) => CommitResult::Unknown(why),
+        }
+    }
+
+    async fn update_head(&self, base: HeadVersion, head: &Head) -> CommitResult {
+        match self.manager().await {
+            Ok(manager) => manager.update_head(base, head).await,
+            Err(why) => CommitResult::Unknown(why),
+        }
+    }
+
+    async fn revision(&self, revision: &RevisionId) -> Result<Arc<[u8]>, StoreError> {
+        match self.manager().await {
+            Ok(manager) => manager.revision(revision).await,
+            Err(why) => Err(StoreError::Unavailable(why)),
+        }
+    }
+
+    async fn put_revision(&self, revision: &RevisionId, bytes: &[u8]) -> Result<(), StoreError> {
+        match self.manager().await {
+            Ok(manager) => manager.put_revision(revision, bytes).await,
+            Err(why) => Err(StoreError::Unavailable(why)),
+        }
+    }
+
+    async fn revisions(&self) -> Result<Vec<RevisionId>, StoreError> {
+        match self.manager().await {
+            Ok(manager) => manager.revisions().await,
+            Err(why) => Err(StoreError::Unavailable(why)),
+        }
+    }
+}
