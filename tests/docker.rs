@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,9 @@ const IMAGE: &str = "kit-lab/node";
 
 /// How long a machine may take to come to run.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Clusters of this process.
+static CLUSTERS: AtomicUsize = AtomicUsize::new(0);
 
 /// A cluster in an Engine, which is gone with all it had when the test is.
 struct Cluster {
@@ -65,7 +69,11 @@ impl Cluster {
             text = text.replace(there, &here);
         }
         std::fs::write(directory.path().join("cluster.kit"), text).expect("written");
-        Some(Self { host, name: format!("t{}", std::process::id()), directory })
+        Some(Self {
+            host,
+            name: format!("t{}-{}", std::process::id(), CLUSTERS.fetch_add(1, Ordering::SeqCst)),
+            directory,
+        })
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -232,6 +240,21 @@ fn a_cluster_begins_on_a_real_engine_is_seen_through_its_machine_and_ends() {
     assert_eq!(left.as_deref(), Some(""));
     let left = cluster.docker(&["network", "ls", "-q", "--filter", &format!("label=kit.uid={uid}")]);
     assert_eq!(left.as_deref(), Some(""));
+}
+
+#[test]
+fn an_image_that_nobody_has_is_named_before_anything_is_made() {
+    let Some(cluster) = Cluster::of_example() else { return };
+    let file = cluster.directory.path().join("cluster.kit");
+    let text = std::fs::read_to_string(&file).expect("read");
+    // A registry at which nobody listens.
+    std::fs::write(&file, text.replace(IMAGE, "127.0.0.1:9/kit/none:1")).expect("written");
+    let output = cluster.run(&["apply", "cluster.kit", "--yes"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("KIT8032") && said.contains("127.0.0.1:9/kit/none:1"), "{said}");
+    assert!(said.contains("connection refused"), "{said}");
+    assert_eq!(cluster.ids(&["volume", "ls", "-q"]), [""; 0]);
 }
 
 #[test]

@@ -46,6 +46,7 @@ codes! {
     BAD_VARS = "KIT8021", "a value that cannot be set for a cluster";
     NO_WAY = "KIT8030", "no way to a manager";
     NOT_A_MANAGER = "KIT8031", "an engine that is no manager of a cluster";
+    NO_IMAGE = "KIT8032", "an image that cannot be had";
 }
 
 /// The code as the table has it: for a code that came in as text.

@@ -1,23 +1,25 @@
 //! Clusters on a Docker Engine, as an operator at that Engine sees them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use kit_docker::{DockerProvider, Door, Standing};
-use kit_graph::{Graph, Instance};
+use kit_graph::{Graph, Instance, Value};
 use kit_model::{
     Address, Admission, BootDocument, BootFinding, BootId, Call, CommitResult, Head, HeadVersion, LeaderDetector,
-    Leadership, Now, Outcome, Policy, Provider, RevisionId, SpecStore, StoreError, SwarmControl, SwarmView, Versioned,
+    Leadership, Now, Outcome, Policy, Provider, RevisionId, Spec, SpecStore, StoreError, SwarmControl, SwarmView,
+    Versioned,
 };
 use kit_swarm::{Engine, EngineService, ManagerEngine};
 use tempfile::TempDir;
 
 use crate::clock::{Clock as _, SystemClock};
 use crate::error::OperatorError;
-use crate::operator::Revision;
+use crate::operator::{Progress, Revision};
+use crate::providers::OWN_PROGRAM;
 use crate::site::Site;
 use crate::surroundings::{Host, HostState, Surroundings};
 use crate::{atomic_file, codes, file_name};
@@ -70,7 +72,7 @@ impl DockerSite {
         Ok(Self {
             cluster: cluster.to_owned(),
             directory: clusters.join(file_name::of(cluster)),
-            provider: Arc::new(provider),
+            provider: Arc::new(provider.with_kitc(OWN_PROGRAM)),
             doors: Mutex::default(),
         })
     }
@@ -139,6 +141,27 @@ impl Site for DockerSite {
 
     async fn give_revision(&self, _seed: &Address, revision: &Revision) -> Result<(), OperatorError> {
         self.provider.give_revision(revision.spec.revision.clone(), Arc::clone(&revision.bytes));
+        Ok(())
+    }
+
+    async fn fetch_images(&self, spec: &Spec, progress: &dyn Progress) -> Result<(), OperatorError> {
+        let machines = spec.groups.values().map(|group| &group.machine);
+        let machines = machines.chain(spec.members.values().map(|member| &member.machine));
+        let images: BTreeSet<&str> =
+            machines.filter_map(|machine| machine.properties.get("image").and_then(Value::as_str)).collect();
+        for image in images {
+            let silent = |why: String| OperatorError::new(codes::PROVIDER_SILENT, why);
+            if self.provider.has_image(image).await.map_err(silent)? {
+                continue;
+            }
+            progress.step(&format!("{image}: the Docker Engine fetches it"));
+            self.provider.fetch_image(image).await.map_err(|why| {
+                let message = format!("the Docker Engine has no image {image}, and cannot fetch it");
+                OperatorError::new(codes::NO_IMAGE, message)
+                    .with_causes(vec![why])
+                    .with_help(format!("`docker pull {image}` where it takes an account; or build it under this name"))
+            })?;
+        }
         Ok(())
     }
 

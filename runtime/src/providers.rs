@@ -9,6 +9,9 @@ use kit_model::Provider;
 use crate::codes;
 use crate::error::OperatorError;
 
+/// This program, also where its file was replaced meanwhile.
+pub(crate) const OWN_PROGRAM: &str = "/proc/self/exe";
+
 /// Where a provider is reached from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReachedFrom {
@@ -32,5 +35,5 @@ pub fn provider_of(graph: &Graph, from: ReachedFrom) -> Result<Arc<dyn Provider>
         ReachedFrom::Operator => DockerProvider::on_host(provider),
     };
     let made = made.map_err(|why| OperatorError::new(codes::CANNOT_APPLY, format!("{PROVIDER}: {why}")))?;
-    Ok(Arc::new(made))
+    Ok(Arc::new(made.with_kitc(OWN_PROGRAM)))
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use kit_graph::ClusterKey;
-use kit_model::{Address, Now, Policy, Provider};
+use kit_model::{Address, Now, Policy, Provider, Spec};
 
 use crate::error::OperatorError;
-use crate::operator::Revision;
+use crate::operator::{Progress, Revision};
 use crate::surroundings::Surroundings;
 
 /// One cluster's place.
@@ -36,6 +36,14 @@ pub trait Site: Send + Sync {
     /// # Errors
     /// When it cannot be given.
     async fn give_revision(&self, seed: &Address, revision: &Revision) -> Result<(), OperatorError>;
+
+    /// Fetches what machines are made from and the cloud does not have yet, before anything is made of it.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    async fn fetch_images(&self, _spec: &Spec, _progress: &dyn Progress) -> Result<(), OperatorError> {
+        Ok(())
+    }
 
     /// The one member through whom everything goes here; none where there is a way to each. The replicas of others then
     /// show themselves on their own machines alone.

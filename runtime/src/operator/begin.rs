@@ -51,6 +51,7 @@ impl Operator {
     /// # Errors
     /// When the provider gives no answer for long, refuses for good, or the cluster is not formed in time.
     pub async fn begin(&self, revision: &Revision, progress: &dyn Progress) -> Result<Begun, OperatorError> {
+        self.site.fetch_images(&revision.spec, progress).await?;
         let uid = self.claim().await?.uid;
         let deadline = Instant::now() + PATIENCE;
         let total = things_of(&revision.spec);

@@ -7,6 +7,7 @@ mod addresses;
 mod admitted;
 mod door;
 mod engine;
+mod images;
 mod labels;
 mod listing;
 mod machines;
@@ -20,4 +21,4 @@ mod volumes;
 
 pub use door::Door;
 pub use provider::{DockerProvider, MACHINE_SOCKET, PROVIDER, Standing};
-pub use seed::{BOOT_DOCUMENT, REVISION, USER_DATA};
+pub use seed::{BOOT_DOCUMENT, KITC, REVISION, USER_DATA};

@@ -10,9 +10,10 @@ use bollard::models::{
     EndpointSettings, HostConfig, Mount, MountType, NetworkingConfig,
 };
 use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder, RestartContainerOptionsBuilder,
-    StartContainerOptions, UploadToContainerOptionsBuilder,
+    ContainerArchiveInfoOptionsBuilder, CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder,
+    RestartContainerOptionsBuilder, StartContainerOptions, UploadToContainerOptionsBuilder,
 };
+use futures_util::TryStreamExt as _;
 use kit_graph::{Value, parse_bytes};
 use kit_model::{
     BootDocument, CallError, ClusterUid, ErrorClass, Inventory, MachineId, MachineRequest, Marks, Outcome, VolumeState,
@@ -24,6 +25,7 @@ use crate::engine::{Engine, EngineError, machine_id, refusal, refused};
 use crate::labels::{self, Labels};
 use crate::networks::{Place, place_of};
 use crate::provider::MACHINE_SOCKET;
+use crate::seed::Given;
 use crate::{listing, names, privileges, records, seed};
 
 /// The one kind of machine.
@@ -42,7 +44,7 @@ const MAX_CHOICES: usize = 8;
 pub(crate) struct Making<'a> {
     pub(crate) uid: &'a ClusterUid,
     pub(crate) request: &'a MachineRequest,
-    pub(crate) revision: Option<&'a [u8]>,
+    pub(crate) given: Given<'a>,
     /// The Engine's socket, as a path on its host.
     pub(crate) host_socket: &'a Path,
     pub(crate) chosen: &'a Chosen,
@@ -139,7 +141,7 @@ impl Engine {
             self.take_back(&id).await.map_err(EngineError::into_outcome)?;
             return Ok(Start::Done);
         }
-        match self.start(&id, &request.boot, making.revision, call).await {
+        match self.start(&id, &request.boot, making.given, call).await {
             Ok(start) => {
                 if matches!(start, Start::AddressInUse) {
                     call.ask()?;
@@ -192,7 +194,7 @@ impl Engine {
         if status(&there) != Some(State::CREATED) {
             return Ok(());
         }
-        match self.start(id, &making.request.boot, making.revision, call).await? {
+        match self.start(id, &making.request.boot, making.given, call).await? {
             Start::Done => Ok(()),
             Start::AddressInUse => Err(self.address_of_in_use(&there, making.uid).await),
         }
@@ -203,20 +205,34 @@ impl Engine {
         &self,
         id: &MachineId,
         boot: &BootDocument,
-        revision: Option<&[u8]>,
+        given: Given<'_>,
         call: &mut Admitted<'_>,
     ) -> Result<Start, Outcome> {
-        let revision = revision.filter(|_| boot.seed);
-        let archive = seed::archive(boot, revision).map_err(|error| {
-            refused(ErrorClass::Fatal, "BootDocument", format!("its boot document cannot be written: {error}"))
+        let mut given = Given { revision: given.revision.filter(|_| boot.seed), ..given };
+        if given.kitc.is_some() && self.has_file(id, seed::KITC).await.map_err(EngineError::into_outcome)? {
+            given.kitc = None;
+        }
+        let archive = seed::archive(boot, given).await.map_err(|error| {
+            refused(ErrorClass::Fatal, "BootDocument", format!("what it boots with cannot be read: {error}"))
         })?;
         let options = UploadToContainerOptionsBuilder::new().path("/").build();
         let connection = self.connect().map_err(EngineError::into_outcome)?;
         call.ask()?;
-        let body = bollard::body_full(archive.into());
+        let body = bollard::body_try_stream(archive.map_ok(Into::into));
         let sent = connection.upload_to_container(id.as_str(), Some(options), body).await;
         sent.map_err(|error| vanished_or(self.error(error), id))?;
         self.run(id, call).await
+    }
+
+    /// Whether a container has a file, running or not.
+    async fn has_file(&self, id: &MachineId, path: &str) -> Result<bool, EngineError> {
+        let options = ContainerArchiveInfoOptionsBuilder::new().path(path).build();
+        let asked = self.connect()?.get_container_archive_info(id.as_str(), Some(options)).await;
+        match asked.map_err(|error| self.error(error)) {
+            Ok(_) => Ok(true),
+            Err(EngineError::Answered(404, _)) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     async fn run(&self, id: &MachineId, call: &mut Admitted<'_>) -> Result<Start, Outcome> {
@@ -240,6 +256,7 @@ impl Engine {
         uid: &ClusterUid,
         machine: &MachineId,
         revision: impl Fn(&BootDocument) -> Option<std::sync::Arc<[u8]>>,
+        kitc: Option<&Path>,
         call: &mut Admitted<'_>,
     ) -> Result<(), Outcome> {
         let there = self.machine(uid, machine).await?;
@@ -253,7 +270,8 @@ impl Engine {
                     let why = format!("{machine} bears no boot document that can be read");
                     return Err(refused(ErrorClass::Fatal, "BootDocument", why));
                 };
-                self.start(machine, &boot, revision(&boot).as_deref(), call).await?
+                let revision = revision(&boot);
+                self.start(machine, &boot, Given { revision: revision.as_deref(), kitc }, call).await?
             }
             other => return Err(wrong_state(machine, other)),
         };

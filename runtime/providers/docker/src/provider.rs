@@ -19,6 +19,7 @@ use crate::admitted::Admitted;
 use crate::engine::{Engine, EngineError, machine_id, refused};
 use crate::machines::{Making, labels_of};
 use crate::records::{FORMED, RETIRED};
+use crate::seed::Given;
 use crate::{labels, names};
 
 /// The provider type that is served here.
@@ -39,6 +40,8 @@ pub struct DockerProvider {
     chosen: Chosen,
     /// The revision that the machine which begins the Swarm is given.
     revision: Mutex<Option<(RevisionId, Arc<[u8]>)>>,
+    /// The program that machines are given whose image has none.
+    kitc: Option<PathBuf>,
 }
 
 /// How a member's machine stands.
@@ -78,7 +81,20 @@ impl DockerProvider {
     }
 
     fn at(socket: PathBuf, host_socket: PathBuf) -> Self {
-        Self { engine: Engine::at(socket), host_socket, chosen: Chosen::default(), revision: Mutex::new(None) }
+        Self {
+            engine: Engine::at(socket),
+            host_socket,
+            chosen: Chosen::default(),
+            revision: Mutex::new(None),
+            kitc: None,
+        }
+    }
+
+    /// Gives the `kitc` at this path to machines whose image has none.
+    #[must_use]
+    pub fn with_kitc(mut self, path: impl Into<PathBuf>) -> Self {
+        self.kitc = Some(path.into());
+        self
     }
 
     /// The Engine's socket, as this process reaches it.
@@ -153,14 +169,14 @@ impl DockerProvider {
                 let making = Making {
                     uid,
                     request,
-                    revision: revision.as_deref(),
+                    given: Given { revision: revision.as_deref(), kitc: self.kitc.as_deref() },
                     host_socket: &self.host_socket,
                     chosen: &self.chosen,
                 };
                 engine.create_machine(&making, call).await
             }
             Action::StartMachine { machine } => {
-                engine.start_machine(uid, machine, |boot| self.revision_for(boot), call).await
+                engine.start_machine(uid, machine, |boot| self.revision_for(boot), self.kitc.as_deref(), call).await
             }
             Action::RebootMachine { machine } => engine.reboot_machine(uid, machine, call).await,
             Action::TerminateMachine { machine } => engine.terminate_machine(uid, machine, call).await,

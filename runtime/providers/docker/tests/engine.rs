@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use kit_docker::{BOOT_DOCUMENT, Door, MACHINE_SOCKET, REVISION, USER_DATA};
+use kit_docker::{BOOT_DOCUMENT, Door, KITC, MACHINE_SOCKET, REVISION, USER_DATA};
 use kit_graph::Value;
 use kit_model::{
     Action, Authority, BootDocument, Call, CallId, ErrorClass, Generation, MachineRequest, MachineState, Outcome,
@@ -69,8 +69,19 @@ async fn an_engine_that_is_not_there_is_named() {
 async fn a_machine_is_given_what_it_boots_with() {
     let Some(world) = engine().await else { return };
     let request = manager(&world, "managers.m1", 0, 1);
-    world.provider.give_revision("sha256:1".into(), b"the graph".as_slice().into());
-    assert_eq!(world.call(create(request.clone())).await, Outcome::Done);
+    let directory = tempfile::tempdir().expect("a directory");
+    let kitc = directory.path().join("kitc");
+    std::fs::write(&kitc, "#!/bin/sh\necho \"kitc $*\" > /var/lib/kit/ran\n").expect("written");
+    let given = provider_at(&world.host).with_kitc(&kitc);
+    given.give_revision("sha256:1".into(), b"the graph".as_slice().into());
+    let call = Call {
+        id: CallId(1),
+        address: "managers.m1".into(),
+        authority: Authority::Operator,
+        not_after_boot_ms: u64::MAX,
+        action: create(request.clone()),
+    };
+    assert_eq!(given.send(&world.uid, &call, &|| Ok(())).await, Outcome::Done);
     let machine = world.list().await.machines.remove(0);
     let id = machine.id.as_str();
     let on = |command: &[&str]| world.docker(&[&["exec", id], command].concat());
@@ -95,6 +106,9 @@ async fn a_machine_is_given_what_it_boots_with() {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     assert!(log.contains("user-data begins"), "{log}");
+    let ran = format!("kitc boot {BOOT_DOCUMENT}");
+    assert_eq!(on(&["cat", "/var/lib/kit/ran"]).as_deref(), Some(ran.as_str()), "{log}");
+    assert_eq!(on(&["stat", "-c", "%a %U", KITC]).as_deref(), Some("755 root"));
 }
 
 #[tokio::test]
