@@ -202,7 +202,8 @@ impl Place {
     pub(crate) fn serve(&self, provider: &str) -> Result<(), Failure> {
         match kit_runtime::serve(provider) {
             Ok(()) if kit_runtime::is_simulated(provider) => self.no_way_into_a_simulation(),
-            Ok(()) => Ok(()),
+            // Looked for now: what the committed revision has fixed is asked for through it.
+            Ok(()) => self.manager().map(|_| ()),
             Err(_) if self.manager()?.is_some() => Ok(()),
             Err(error) => Err(error.into()),
         }

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 pub const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 
 /// How long a look may take. A healthy engine answers in some 20 ms; one whose leader is gone would go on waiting for 20 s,
-/// and says only when it is asked again that it leads itself by now.
+/// and says only when it is asked anew that it leads itself by now.
 pub(crate) const LOOK_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long any other call may take: as long as a permit lasts, for what is answered later opens nothing.

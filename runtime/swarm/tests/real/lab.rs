@@ -21,7 +21,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 const REQUIRED: &str = "KIT_LAB_REQUIRED";
 
 /// The uid that the machines' engines carry.
-const UID: &str = "contract";
+pub(crate) const UID: &str = "contract";
 
 /// How long an election and the judgement of nodes after it may take: 10 to 20 s, then some 20 s more, and as much again
 /// for a machine that has other work.
@@ -46,8 +46,10 @@ pub(crate) struct Lab {
     hurt: AtomicBool,
 }
 
+/// Where the repository is: tests of several of its parts use this file.
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().find(|above| above.join("tests/lab/swarm").is_file()).expect("the lab is there").to_owned()
 }
 
 /// Writes past the test's captured output: who skips or measures says so.
