@@ -142,18 +142,18 @@ impl Engine {
             return Ok(Start::Done);
         }
         match self.start(&id, &request.boot, making.given, call).await {
-            Ok(start) => {
-                if matches!(start, Start::AddressInUse) {
-                    call.ask()?;
-                    self.take_back(&id).await.map_err(EngineError::into_outcome)?;
-                }
-                Ok(start)
+            Ok(Start::AddressInUse) => {
+                call.ask()?;
+                let taken_back = self.take_back(&id).await.map_err(EngineError::into_outcome)?;
+                // Somebody else may have started it a moment later, when the address had come free.
+                Ok(if taken_back { Start::AddressInUse } else { Start::Done })
             }
+            Ok(Start::Done) => Ok(Start::Done),
             Err(Outcome::Refused(error)) => {
                 // It never ran: nothing is lost with it, and its name is free for the next try.
                 call.ask()?;
-                self.take_back(&id).await.map_err(EngineError::into_outcome)?;
-                Err(Outcome::Refused(error))
+                let taken_back = self.take_back(&id).await.map_err(EngineError::into_outcome)?;
+                if taken_back { Err(Outcome::Refused(error)) } else { Ok(Start::Done) }
             }
             Err(other) => Err(other),
         }
@@ -317,22 +317,27 @@ impl Engine {
         call.ask()?;
         self.note_ended(machine, &marks, &labels).await.map_err(EngineError::into_outcome)?;
         call.ask()?;
-        self.remove_container(machine).await.map_err(EngineError::into_outcome)?;
+        self.remove_container(machine, true).await.map_err(EngineError::into_outcome)?;
         self.forget_ended(uid, call).await;
         Ok(())
     }
 
-    /// Removes a container that was made and never ran.
-    async fn take_back(&self, id: &MachineId) -> Result<(), EngineError> {
+    /// Removes a container that was made and never ran. False where it has run: it is kept then.
+    async fn take_back(&self, id: &MachineId) -> Result<bool, EngineError> {
         match self.container(id.as_str()).await? {
-            Some(there) if status(&there) == Some(State::CREATED) => self.remove_container(id).await,
-            _ => Ok(()),
+            Some(there) if status(&there) == Some(State::CREATED) => match self.remove_container(id, false).await {
+                // An Engine does not remove what runs where it is not told to.
+                Err(EngineError::Answered(409, _)) => Ok(false),
+                done => done.map(|()| true),
+            },
+            Some(_) => Ok(false),
+            None => Ok(true),
         }
     }
 
-    /// Ends a container and removes it, with the volumes that have no name.
-    async fn remove_container(&self, id: &MachineId) -> Result<(), EngineError> {
-        let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+    /// Removes a container, with the volumes that have no name; one that runs only with `force`.
+    async fn remove_container(&self, id: &MachineId, force: bool) -> Result<(), EngineError> {
+        let options = RemoveContainerOptionsBuilder::new().force(force).v(true).build();
         match self.connect()?.remove_container(id.as_str(), Some(options)).await.map_err(|error| self.error(error)) {
             Err(EngineError::Answered(404, _)) => Ok(()),
             // Somebody else's removal of the same is under way.
