@@ -39,7 +39,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "kit-model",
             "kit-planner",
             "kit-sim",
-            "kit-swarm",
             "kit-simulator",
             "kit-runtime",
         ],

@@ -6,15 +6,10 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use kit_graph::Graph;
-use kit_model::{
-    Action, Authority, BootDocument, Call, CallId, CommitResult, Generation, Head, Outcome, Provider, RevisionId,
-    SpecStore as _, Token,
-};
+use kit_graph::{Graph, Properties, Value};
+use kit_model::{Action, Authority, BootDocument, Call, CallId, Generation, Outcome, Provider, RevisionId, Token};
 use kit_runtime::ReachedFrom;
-use kit_swarm::{Engine, EngineService, ManagerEngine};
 
 const UID: &str = "6d1d6d0e-2f2b-4f0e-9f5b-1f0a4a6c9b11";
 
@@ -114,6 +109,32 @@ impl Manager {
         text_of(arguments, &self.docker(&[&["exec", &self.container], arguments].concat()))
     }
 
+    fn put(&self, file: &Path, place: &str) {
+        let to = format!("{}:{place}", self.container);
+        text_of(&["cp"], &self.docker(&["cp", &file.display().to_string(), &to]));
+    }
+
+    /// Runs the machine's replica until it has told of `enough`.
+    fn replica_until(&self, what: &str, enough: impl Fn(&[String]) -> bool) {
+        let mut replica = Command::new("docker")
+            .args(["-H", &self.outer, "exec", &self.container, "timeout", "-s", "KILL", "60"])
+            .args(["kitc", "apply", "--watch", "--format", "json"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("docker runs");
+        let mut told = Vec::new();
+        for line in BufReader::new(replica.stdout.take().expect("its output")).lines().map_while(Result::ok) {
+            let event: serde_json::Value = serde_json::from_str(&line).expect("an event");
+            told.push(event["kind"].as_str().unwrap_or_default().to_owned());
+            if enough(&told) {
+                break;
+            }
+        }
+        assert!(enough(&told), "it never {what}: {told:?}");
+        self.on_it(&["sh", "-c", "kill -KILL $(pidof kitc)"]);
+        let _ = replica.wait();
+    }
+
     /// Everything that the Swarm keeps, with the version of each.
     fn configs(&self) -> String {
         let names = self.on_it(&["docker", "config", "ls", "-q"]);
@@ -134,29 +155,43 @@ fn refused(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// The file, the graph that it makes, and the cluster as a seed leaves it: claimed, with a head and a revision.
+/// The file, the graph that it makes, and the cluster as an operator begins it: claimed, with the seed's volume, and the seed
+/// itself, which finds the revision for the store beside what it was told. Its replica forms the cluster.
 async fn form(manager: &Manager) -> Graph {
     let file = std::fs::read_to_string(root().join("examples/swarm-docker.kit")).expect("the example");
     let here = format!("docker.Provider {{ host = \"{}\" }}", manager.outer);
     manager.write("cluster.kit", &file.replace("docker.Provider {}", &here));
     let name = format!("name={}", manager.container);
-    let compiled = manager.kitc(&["compile", "cluster.kit", "--set", &name, "-o", "graph.json"]);
+    let compiled = manager.kitc(&["compile", "cluster.kit", "--set", &name, "-o", "revision.json"]);
     assert!(compiled.status.success(), "{compiled:?}");
-    let bytes = std::fs::read(manager.path("graph.json")).expect("a graph");
+    let bytes = std::fs::read(manager.path("revision.json")).expect("a graph");
     let graph = Graph::from_bytes(&bytes).expect("a graph");
-    let engine = Engine::at(&manager.socket);
-    let store = ManagerEngine::new(engine, UID.into(), EngineService::of_systemd()).expect("it fits");
-    let revision = RevisionId::new(graph.hash.as_str());
-    store.put_revision(&revision, &bytes).await.expect("kept");
-    let created = store.create_head(&Head::first(UID.into(), revision)).await;
-    assert!(matches!(created, CommitResult::Committed(_)), "{created:?}");
     let provider = kit_runtime::provider_of(&graph, ReachedFrom::Operator).expect("served");
     provider.claim_anchor(&graph.cluster.name, UID.into()).await.expect("claimed");
-    let size = [("size".to_owned(), kit_graph::Value::Int(20 << 30))].into_iter().collect::<kit_graph::Properties>();
+    let size = Properties::from([("size".to_owned(), Value::Int(20 << 30))]);
     let token = Token::of_volume(&UID.into(), &"managers.m1".into(), Generation(0));
     let address = "managers.m1".into();
     let volume = Action::CreateVolume { address, generation: Generation(0), properties: Arc::new(size), token };
     sent(&*provider, volume).await;
+
+    let made = BootDocument {
+        uid: UID.into(),
+        address: "managers.m1".into(),
+        generation: Generation(0),
+        revision: RevisionId::new(graph.hash.as_str()),
+        manager: true,
+        manager_ips: Vec::new(),
+        seed: true,
+        has_volume: true,
+    };
+    manager.write("boot.json", &serde_json::to_string(&made).expect("JSON"));
+    manager.put(Path::new(env!("CARGO_BIN_EXE_kitc")), "/usr/local/bin/kitc");
+    manager.on_it(&["mkdir", "-p", "/var/lib/kit"]);
+    for name in ["boot.json", "revision.json"] {
+        manager.put(&manager.path(name), &format!("/var/lib/kit/{name}"));
+    }
+    // It ends as soon as the head is there, before it makes what this cluster does not have.
+    manager.replica_until("formed the head", |events| events.iter().any(|kind| kind == "took-over"));
     let listed = provider.list(&UID.into(), &[]).await.expect("listed");
     sent(&*provider, Action::MarkFormed { volume: listed.volumes[0].id.clone() }).await;
     graph
@@ -219,50 +254,16 @@ async fn a_cluster_is_worked_with_on_a_manager_and_through_one() {
     assert!(refused(&events).contains("KIT8030"), "{events:?}");
     assert_eq!(manager.configs(), before);
 
-    on_the_machine_itself(&manager, &first, &graph);
+    on_the_machine_itself(&manager, &first);
 }
 
 /// The same on the manager's own machine, without a way and without a file, and its replica.
-fn on_the_machine_itself(manager: &Manager, first: &str, graph: &Graph) {
-    let binary = format!("{}:/usr/local/bin/kitc", manager.container);
-    text_of(&["cp"], &manager.docker(&["cp", env!("CARGO_BIN_EXE_kitc"), &binary]));
+fn on_the_machine_itself(manager: &Manager, first: &str) {
     assert!(manager.on_it(&["kitc", "history"]).starts_with(&format!("* {first}")));
     assert!(manager.on_it(&["kitc", "resume"]).contains("nothing to resume"));
     // Its replica is to look and not to make the machines that this cluster does not have.
     assert!(manager.on_it(&["kitc", "pause"]).contains("paused"));
-
-    let made = BootDocument {
-        uid: UID.into(),
-        address: "managers.m1".into(),
-        generation: Generation(0),
-        revision: RevisionId::new(graph.hash.as_str()),
-        manager: true,
-        manager_ips: Vec::new(),
-        seed: false,
-        has_volume: true,
-    };
-    manager.write("boot.json", &serde_json::to_string(&made).expect("JSON"));
-    manager.on_it(&["mkdir", "-p", "/var/lib/kit"]);
-    let document = format!("{}:/var/lib/kit/boot.json", manager.container);
-    text_of(&["cp"], &manager.docker(&["cp", &manager.path("boot.json").display().to_string(), &document]));
-    let mut replica = Command::new("docker")
-        .args(["-H", &manager.outer, "exec", &manager.container, "kitc", "apply", "--watch", "--format", "json"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("docker runs");
-    let lines = BufReader::new(replica.stdout.take().expect("its output")).lines();
-    let deadline = Instant::now() + Duration::from_secs(60);
-    let mut seen = Vec::new();
-    for line in lines.map_while(Result::ok) {
-        let event: serde_json::Value = serde_json::from_str(&line).expect("an event");
-        seen.push(event["kind"].as_str().unwrap_or_default().to_owned());
-        if seen.contains(&"leads".to_owned()) || Instant::now() > deadline {
-            break;
-        }
-    }
-    assert!(seen.contains(&"leads".to_owned()), "{seen:?}");
+    manager.replica_until("leads", |events| events.iter().any(|kind| kind == "leads"));
     let shown = manager.on_it(&["kitc", "events"]);
     assert!(shown.contains("managers.m1") && shown.contains("leads"), "{shown}");
-    manager.on_it(&["sh", "-c", "kill $(pidof kitc)"]);
-    let _ = replica.wait();
 }
