@@ -12,7 +12,7 @@ use kit_swarm::ManagerEngine;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::lab::{Lab, say, swarm};
+use crate::lab::{Lab, leader, say, swarm};
 
 /// The longest that a leader which commits nothing any more may go on saying that it leads, as measured and half as much
 /// again. The planner does not trust it; it bounds how long an operator sees two.
@@ -123,19 +123,6 @@ impl Claims {
         say(&text);
         overlaps
     }
-}
-
-async fn leader(lab: &Lab) -> usize {
-    let deadline = Instant::now() + MAX_ELECTION;
-    while Instant::now() < deadline {
-        for (index, (_, beside)) in lab.managers().iter().enumerate() {
-            if beside.look().await == Leadership::Leader {
-                return index;
-            }
-        }
-        sleep(Duration::from_millis(200)).await;
-    }
-    panic!("there is no leader")
 }
 
 fn others(index: usize) -> Vec<usize> {

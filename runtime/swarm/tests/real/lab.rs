@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use kit_contract::{StoreWorld, SwarmWorld};
-use kit_model::{Address, ClusterUid, CommitResult, Head, SpecStore};
+use kit_model::{Address, ClusterUid, CommitResult, Head, LeaderDetector as _, Leadership, SpecStore};
 use kit_swarm::{Engine, EngineService, ManagerEngine};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
@@ -69,6 +69,20 @@ pub(crate) async fn swarm() -> Option<Lab> {
         *machines = Some(Machines::make().await);
     }
     Some(Lab { machines, hurt: AtomicBool::new(false) })
+}
+
+/// The number of the manager that leads.
+pub(crate) async fn leader(lab: &Lab) -> usize {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        for (index, (_, beside)) in lab.managers().iter().enumerate() {
+            if beside.look().await == Leadership::Leader {
+                return index;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    panic!("there is no leader")
 }
 
 impl Machines {
@@ -135,19 +149,29 @@ impl Lab {
         self.machines.as_ref().expect("they were made")
     }
 
-    fn docker(&self, arguments: &[&str]) {
+    fn docker(&self, arguments: &[&str]) -> String {
         self.hurt.store(true, Ordering::SeqCst);
         let output =
             Command::new("docker").args(["-H", &self.machines().engine]).args(arguments).output().expect("docker runs");
         assert!(output.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
     fn container(&self, member: &Address) -> &str {
         &self.machines().containers.iter().find(|(address, _)| address == member).expect("a machine").1
     }
 
-    fn on(&self, member: &Address, script: &str) {
-        self.docker(&["exec", self.container(member), "sh", "-c", script]);
+    fn on(&self, member: &Address, script: &str) -> String {
+        self.docker(&["exec", self.container(member), "sh", "-c", script])
+    }
+
+    /// A person wipes a manager's state of the Swarm and lets it join by hand, at the address that it had.
+    pub(crate) fn rejoin_wiped(&self, manager: &Address, through: &Address) {
+        let token = self.on(through, "docker swarm join-token -q manager");
+        let at = self.on(through, "docker info -f '{{.Swarm.NodeAddr}}'");
+        self.on(manager, "systemctl stop docker && rm -rf /var/lib/docker/swarm && systemctl start docker");
+        let own = self.on(manager, "hostname -i");
+        self.on(manager, &format!("docker swarm join --token {token} --advertise-addr {own} {at}:2377"));
     }
 
     /// Stops the manager's dockerd in the middle of whatever it does.

@@ -3,6 +3,7 @@
 
 mod drills;
 mod lab;
+mod phantom;
 
 mod swarm {
     kit_contract::swarm_promises!(match crate::lab::swarm().await {
