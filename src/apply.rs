@@ -225,6 +225,7 @@ impl Apply {
             let work = async {
                 operator.begin(revision, &*shown).await?;
                 let head = operator.head(&revision.spec, self.timeout, &*shown).await?;
+                self.place.share_key(&operator).await?;
                 if head.value.revision != revision.spec.revision {
                     // What was shown was planned against the base; what moved since is refused.
                     let base = planned.base.clone().unwrap_or(head.value.revision);

@@ -108,7 +108,7 @@ impl Place {
         let manager = self.through_manager(&graph)?;
         let kept = match &manager {
             Some(operator) => block_on(async { Ok(operator.site.swarm_key().await?) })?,
-            None => kit_runtime::key_of(cluster, &self.state_dir)?,
+            None => self.kept_key(&graph)?,
         };
         let mut before = BTreeMap::new();
         if kept.is_some() && names.iter().any(|name| !secrets.contains_key(*name)) {
@@ -127,6 +127,26 @@ impl Place {
             }
         };
         Ok(graph.with_fingerprints(&key, secrets, &before))
+    }
+
+    /// The key of the cluster of `graph` that is kept here; or else, on real machines, in its Swarm.
+    fn kept_key(&self, graph: &Graph) -> Result<Option<ClusterKey>, Failure> {
+        match kit_runtime::key_of(&graph.cluster.name, &self.state_dir)? {
+            Some(key) => Ok(Some(key)),
+            None => match kit_runtime::site_of(graph, &self.state_dir)? {
+                Some(site) => aside(|| block_on(async { Ok(site.swarm_key().await?) })),
+                None => Ok(None),
+            },
+        }
+    }
+
+    /// Gives the key that is kept here to the cluster's Swarm, once that is formed: on its machines the same secrets have
+    /// the same fingerprints.
+    pub(crate) async fn share_key(&self, operator: &Operator) -> Result<(), OperatorError> {
+        match kit_runtime::key_of(operator.site.cluster(), &self.state_dir)? {
+            Some(key) if operator.site.goes_through().is_none() => operator.site.keep_swarm_key(&key).await,
+            _ => Ok(()),
+        }
     }
 
     /// Keeps the key that the fingerprints of `graph` were made with, before the graph is given to anybody.

@@ -218,6 +218,19 @@ fn a_cluster_begins_on_a_real_engine_is_seen_through_its_machine_and_ends() {
         assert_eq!(site.provider().send(&uid.as_str().into(), &call, &|| Ok(())).await, Outcome::Done);
     });
 
+    // What was worked out with a key here is worked out with the same one elsewhere.
+    runtime.block_on(async {
+        let place = |name: &str| kit_runtime::make_site(&graph, &cluster.directory.path().join(name)).expect("a place");
+        assert!(place("first").swarm_key().await.expect("an answer").is_none());
+        let (key, other) = (kit_runtime::new_key().expect("random"), kit_runtime::new_key().expect("random"));
+        for _ in 0..2 {
+            place("first").keep_swarm_key(&key).await.expect("kept");
+        }
+        let kept = place("second").swarm_key().await.expect("an answer");
+        assert_eq!(kept.map(|kept| *kept.expose()), Some(*key.expose()));
+        place("second").keep_swarm_key(&other).await.expect_err("there is one");
+    });
+
     // From here on an operator looks and commits through the machine.
     let status = cluster.run(&["status", "cluster.kit"]);
     let said = String::from_utf8_lossy(&status.stdout).into_owned();

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use kit_docker::{DockerProvider, Door, Standing};
-use kit_graph::{Graph, Instance, Value};
+use kit_graph::{ClusterKey, Graph, Instance, Value};
 use kit_model::{
     Address, Admission, BootDocument, BootFinding, BootId, Call, CommitResult, Head, HeadVersion, LeaderDetector,
-    Leadership, Now, Outcome, Policy, Provider, RevisionId, Spec, SpecStore, StoreError, SwarmControl, SwarmView,
-    Versioned,
+    Leadership, MachineState, Now, Outcome, Policy, Provider, ProviderError, RevisionId, Spec, SpecStore, StoreError,
+    SwarmControl, SwarmView, Versioned,
 };
 use kit_swarm::{Engine, EngineService, ManagerEngine};
 use tempfile::TempDir;
@@ -86,6 +86,44 @@ impl DockerSite {
             .map_err(|error| OperatorError::new(codes::STATE_UNREADABLE, format!("{}: {error}", path.display())))
     }
 
+    /// The member's machine, and the way to its engine.
+    fn machine_of(&self, member: &Address) -> MachineOfMember {
+        MachineOfMember {
+            cluster: self.cluster.clone(),
+            member: member.clone(),
+            provider: Arc::clone(&self.provider),
+            socket: self.door(member).map_err(|error| format!("there is no way to its engine: {error}")),
+        }
+    }
+
+    /// Asks one manager after the other until one answers; none where nothing is formed yet.
+    async fn of_a_manager<T, Answer>(&self, ask: impl Fn(ManagerEngine) -> Answer) -> Result<Option<T>, OperatorError>
+    where
+        Answer: Future<Output = Result<T, StoreError>>,
+    {
+        let silent = |error: ProviderError| OperatorError::new(codes::PROVIDER_SILENT, error.to_string());
+        let Some(anchor) = self.provider.anchor(&self.cluster).await.map_err(silent)? else { return Ok(None) };
+        let inventory = self.provider.list(&anchor.uid, &[]).await.map_err(silent)?;
+        if !kit_planner::is_formed(&inventory) {
+            return Ok(None);
+        }
+        let mut said = Vec::new();
+        // Slots are workers: they hold no part of the store.
+        let running = inventory.machines.iter().filter(|machine| machine.state == MachineState::Running);
+        for member in running.map(|machine| &machine.marks.address).filter(|address| address.slot().is_none()) {
+            let asked = match self.machine_of(member).manager().await {
+                Ok(manager) => ask(manager).await.map_err(|error| error.to_string()),
+                Err(why) => Err(why),
+            };
+            match asked {
+                Ok(answer) => return Ok(Some(answer)),
+                Err(why) => said.push(format!("{member}: {why}")),
+            }
+        }
+        let message = format!("no manager of {} answers", self.cluster);
+        Err(OperatorError::new(codes::NO_MANAGER_ANSWERS, message).with_causes(said))
+    }
+
     /// The socket behind which the engine of `member`'s machine answers.
     fn door(&self, member: &Address) -> std::io::Result<PathBuf> {
         let mut doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
@@ -114,12 +152,7 @@ impl Site for DockerSite {
     }
 
     fn beside(&self, member: &Address) -> Surroundings {
-        let machine = Arc::new(MachineOfMember {
-            cluster: self.cluster.clone(),
-            member: member.clone(),
-            provider: Arc::clone(&self.provider),
-            socket: self.door(member).map_err(|error| format!("there is no way to its engine: {error}")),
-        });
+        let machine = Arc::new(self.machine_of(member));
         Surroundings {
             cluster: self.cluster.clone(),
             provider: self.provider(),
@@ -167,6 +200,22 @@ impl Site for DockerSite {
 
     fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    async fn swarm_key(&self) -> Result<Option<ClusterKey>, OperatorError> {
+        let key = self.of_a_manager(|manager| async move { manager.key().await }).await?;
+        Ok(key.flatten())
+    }
+
+    async fn keep_swarm_key(&self, key: &ClusterKey) -> Result<(), OperatorError> {
+        match self.of_a_manager(|manager| async move { manager.keep_key(key).await }).await? {
+            Some(false) => {
+                let why = format!("the Swarm of {} keeps another key for its secrets than this machine", self.cluster);
+                Err(OperatorError::new(codes::CHANGE_REFUSED, why).with_help("do the same again"))
+            }
+            // Where nothing is formed there is nobody yet to keep it.
+            Some(true) | None => Ok(()),
+        }
     }
 
     fn hosts(&self, _member: &Address) -> bool {
