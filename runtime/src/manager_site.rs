@@ -63,7 +63,11 @@ impl ManagerSite {
             Through::There(way) => (way.engine(), Arc::new(AnotherMachine), Some(way)),
         };
         let at = way.as_ref().map_or_else(|| "this machine".to_owned(), |way| way.to().to_owned());
-        let silent = |why: String| OperatorError::new(codes::NO_MANAGER_ANSWERS, format!("the engine of {at}: {why}"));
+        // Whatever says nothing names itself.
+        let silent = |why: String| {
+            OperatorError::new(codes::NO_MANAGER_ANSWERS, why)
+                .with_help("`docker info` there must show a Swarm with a leader")
+        };
         let identity = engine.identity().await.map_err(|error| silent(error.to_string()))?;
         let no_manager = |why: &str| {
             OperatorError::new(codes::NOT_A_MANAGER, format!("the engine of {at} {why}"))

@@ -26,6 +26,8 @@ const CLIENT_TIMEOUT_S: u64 = 60;
 #[derive(Debug, Clone)]
 pub struct Engine {
     socket: PathBuf,
+    /// What it is called where it says nothing.
+    shown: String,
 }
 
 /// An answer that says no.
@@ -125,7 +127,14 @@ impl Engine {
     /// The engine behind this socket. Nothing is asked of it yet.
     #[must_use]
     pub fn at(socket: impl Into<PathBuf>) -> Self {
-        Self { socket: socket.into() }
+        let socket = socket.into();
+        Self { shown: socket.display().to_string(), socket }
+    }
+
+    /// The same, called `name` where it says nothing: for a socket that only leads to it.
+    #[must_use]
+    pub fn shown_as(self, name: impl Into<String>) -> Self {
+        Self { shown: name.into(), ..self }
     }
 
     /// Its socket.
@@ -149,7 +158,8 @@ impl Engine {
         match timeout(patience, question(docker)).await {
             Ok(answer) => answer.map_err(|error| self.no_answer(error)),
             Err(_) => Err(EngineError::Silent(format!(
-                "the engine behind {path} gave no answer within {} s",
+                "the engine behind {} gave no answer within {} s",
+                self.shown,
                 patience.as_secs()
             ))),
         }
@@ -166,7 +176,7 @@ impl Engine {
                 while let Some(next) = cause.source() {
                     cause = next;
                 }
-                EngineError::Silent(format!("the engine behind {} does not answer: {cause}", self.socket.display()))
+                EngineError::Silent(format!("the engine behind {} does not answer: {cause}", self.shown))
             }
         }
     }

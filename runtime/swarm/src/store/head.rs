@@ -1,12 +1,13 @@
 //! The one head: a config of one byte with the head in a label. It is never deleted.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use bollard::models::ConfigSpec;
 use kit_model::{CommitResult, Head, HeadError, HeadVersion, StoreError, Versioned};
 
-use super::{Kept, Written, inspect, relabel};
-use crate::engine::Engine;
+use super::{Kept, Written, inspect_within, relabel};
+use crate::engine::{CALL_PATIENCE, Engine, LOOK_PATIENCE};
 use crate::names::Names;
 
 /// The label that holds the head.
@@ -15,8 +16,19 @@ const HEAD_LABEL: &str = "kit.head";
 /// The one byte, in base 64: a config without data is refused.
 const ONE_BYTE: &str = "AA==";
 
+/// The head. It is read at each look, and not waited for longer than the rest of one: a manager that begins to lead must
+/// not still be waiting for the leader before it.
 pub(crate) async fn read(engine: &Engine, names: &Names) -> Result<Option<Versioned<Head>>, StoreError> {
-    inspect(engine, &names.head()).await?.map(|kept| head_in(&kept, names)).transpose()
+    read_within(LOOK_PATIENCE, engine, names).await
+}
+
+async fn read_within(
+    patience: Duration,
+    engine: &Engine,
+    names: &Names,
+) -> Result<Option<Versioned<Head>>, StoreError> {
+    let kept = inspect_within(patience, engine, &names.head()).await?;
+    kept.map(|kept| head_in(&kept, names)).transpose()
 }
 
 fn head_in(kept: &Kept, names: &Names) -> Result<Versioned<Head>, StoreError> {
@@ -81,7 +93,7 @@ fn labels_of(head: &Head) -> Result<HashMap<String, String>, CommitResult> {
 /// The version of what was committed, which the engine's answer does not say. Where the head that stands is another one by
 /// now, whoever wrote this one holds nothing any more.
 async fn confirmed(engine: &Engine, names: &Names, head: &Head) -> CommitResult {
-    match read(engine, names).await {
+    match read_within(CALL_PATIENCE, engine, names).await {
         Ok(Some(stands)) if stands.value == *head => CommitResult::Committed(stands.version),
         Ok(_) => CommitResult::Unknown("it was committed, and another head took its place at once".to_owned()),
         Err(error) => CommitResult::Unknown(format!("it was committed, and could not be read back: {error}")),

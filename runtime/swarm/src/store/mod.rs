@@ -7,6 +7,7 @@ pub(crate) mod pruning;
 pub(crate) mod revisions;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use bollard::models::{Config, ConfigSpec};
 use bollard::query_parameters::{ListConfigsOptions, UpdateConfigOptions};
@@ -71,7 +72,16 @@ pub(crate) fn unavailable(error: &EngineError) -> StoreError {
 
 /// The config of this name or ID; none if the Swarm has none.
 pub(crate) async fn inspect(engine: &Engine, name: &str) -> Result<Option<Kept>, StoreError> {
-    match engine.ask(CALL_PATIENCE, async |docker| docker.inspect_config(name).await).await {
+    inspect_within(CALL_PATIENCE, engine, name).await
+}
+
+/// The same in another time.
+pub(crate) async fn inspect_within(
+    patience: Duration,
+    engine: &Engine,
+    name: &str,
+) -> Result<Option<Kept>, StoreError> {
+    match engine.ask(patience, async |docker| docker.inspect_config(name).await).await {
         Ok(config) => Kept::of(config).map(Some),
         Err(error) if error.is_missing(name) => Ok(None),
         Err(error) => Err(unavailable(&error)),

@@ -3,6 +3,7 @@
 
 mod drills;
 mod lab;
+mod limits;
 mod phantom;
 
 mod swarm {
