@@ -164,6 +164,7 @@ impl Apply {
                     () = tokio::time::sleep(LOOK_AGAIN_AFTER) => {}
                 }
             };
+            site.keep_given(&machine).await?;
             let spec = Revision::of(&graph)?.spec;
             self.replicate(&Operator::new(Arc::new(site)), member, &spec).await
         })

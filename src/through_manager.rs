@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use kit_lang::Code;
-use kit_runtime::{BOOT_DOCUMENT, Engine, ManagerSite, Operator, Through, Way, socket_in};
+use kit_runtime::{BOOT_DOCUMENT, Engine, ManagerSite, Operator, ThisMachine, Through, Way, socket_in};
 
 use crate::cluster::block_on;
 use crate::failure::Failure;
@@ -50,9 +50,21 @@ fn there(to: &str, cluster: Option<&str>) -> Result<Operator, Failure> {
     open(Through::There(Way::open(to)?), cluster, Path::new(OPERATOR_DIRECTORY))
 }
 
-/// This machine, if its engine is a manager's. Whether it should be one only a machine of Kit's own knows; there an engine
-/// that says nothing is an error and not another kind of machine.
+/// This machine, if it is a manager: one that Kit made says so itself, and what it last went by counts where its Swarm has no
+/// leader; of any other its engine says it.
 fn here(cluster: Option<&str>) -> Result<Option<Operator>, Failure> {
+    let machine = ThisMachine::new(BOOT_DOCUMENT);
+    // Only root reads what the machine was told; who may use its engine goes by that.
+    if machine.made_as().is_ok() {
+        let engine = engine_of_this_machine()?;
+        let asked = async {
+            let provider = kit_runtime::provider_of;
+            Ok(ManagerSite::of_this_machine(&machine, engine, MANAGER_DIRECTORY, &provider).await?.0)
+        };
+        let site = aside(|| block_on(asked))?;
+        site.must_be(cluster)?;
+        return Ok(Some(Operator::new(Arc::new(site))));
+    }
     let Some(engine) = engine_here() else { return Ok(None) };
     match open(Through::Here(engine), cluster, Path::new(MANAGER_DIRECTORY)) {
         Ok(operator) => Ok(Some(operator)),

@@ -266,4 +266,11 @@ fn on_the_machine_itself(manager: &Manager, first: &str) {
     manager.replica_until("leads", |events| events.iter().any(|kind| kind == "leads"));
     let shown = manager.on_it(&["kitc", "events"]);
     assert!(shown.contains("managers.m1") && shown.contains("leads"), "{shown}");
+
+    // Without its engine it still knows whose machine it is and what was done; head and revisions nobody shows. Nothing of
+    // the cluster was made but a volume, and where no manager answers either, that is what is left of a destroyed one.
+    manager.on_it(&["systemctl", "stop", "docker"]);
+    assert_eq!(manager.on_it(&["kitc", "events"]), shown);
+    let silent = manager.docker(&["exec", &manager.container, "kitc", "history"]);
+    assert!(refused(&silent).contains("KIT8020"), "{silent:?}");
 }

@@ -84,14 +84,10 @@ impl ManagerSite {
         let unfit = |error: kit_swarm::UnfitUid| no_manager(&format!("holds a strange head: {error}"));
         let manager = ManagerEngine::new(engine, uid, EngineService::of_systemd()).map_err(unfit)?;
         let graph = committed(&manager).await.map_err(|error| silent(error.to_string()))?;
-        if let Some(wanted) = wanted.filter(|wanted| *wanted != graph.cluster.name) {
-            let why = format!("the engine of {at} is a manager of the cluster {}, not of {wanted}", graph.cluster.name);
-            return Err(OperatorError::new(codes::NO_CLUSTER, why));
-        }
         let from = if way.is_none() { ReachedFrom::Manager } else { ReachedFrom::Operator };
         // Who has no label of a member is one all the same, and answers for all.
         let member = identity.address.unwrap_or_else(|| Address::from("this-manager"));
-        Ok(Self {
+        let site = Self {
             provider: provider(&graph, from).unwrap_or_else(|error| Arc::new(Unreached(error))),
             directory: match &way {
                 None => directory.to_owned(),
@@ -102,7 +98,9 @@ impl ManagerSite {
             manager: Arc::new(manager),
             host,
             way,
-        })
+        };
+        site.must_be(wanted)?;
+        Ok(site)
     }
 
     /// The cluster of this machine, which `machine` says was made as one of its managers, and the graph that it goes by
@@ -125,15 +123,6 @@ impl ManagerSite {
         }
         let unfit = |error: kit_swarm::UnfitUid| OperatorError::new(codes::NOT_A_MANAGER, error.to_string());
         let manager = ManagerEngine::new(engine, made.uid.clone(), EngineService::of_systemd()).map_err(unfit)?;
-        let site = |graph: &Graph, provider| Self {
-            cluster: graph.cluster.name.clone(),
-            member: made.address.clone(),
-            provider,
-            manager: Arc::new(manager.clone()),
-            host: Arc::new(machine.clone()),
-            directory: directory.clone(),
-            way: None,
-        };
         let graph = match committed(&manager).await {
             Ok(graph) => graph,
             Err(error) => match cached(&directory, &made).await.or_else(|| machine.given_revision(&made.revision)) {
@@ -141,18 +130,25 @@ impl ManagerSite {
                 None => return Err(OperatorError::new(codes::NO_MANAGER_ANSWERS, error.to_string())),
             },
         };
-        let provider = provider(&graph, ReachedFrom::Manager)?;
-        let site = site(&graph, provider);
-        if made.seed
-            && let Some(given) = machine.given_revision(&made.revision)
-        {
-            site.keep(&given).await?;
-        }
+        let site = Self {
+            cluster: graph.cluster.name.clone(),
+            member: made.address,
+            provider: provider(&graph, ReachedFrom::Manager)?,
+            manager: Arc::new(manager),
+            host: Arc::new(machine.clone()),
+            directory,
+            way: None,
+        };
         Ok((site, graph))
     }
 
-    /// Keeps the revision that the seed puts into the store once its Swarm is formed.
-    async fn keep(&self, graph: &Graph) -> Result<(), OperatorError> {
+    /// Keeps the revision that `machine` was given, which the seed's replica puts into the store once its Swarm is formed.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn keep_given(&self, machine: &ThisMachine) -> Result<(), OperatorError> {
+        let made = machine.made_as()?;
+        let Some(graph) = machine.given_revision(&made.revision).filter(|_| made.seed) else { return Ok(()) };
         let unreadable = |why: String| OperatorError::new(codes::STATE_UNREADABLE, why);
         let directory = self.member_directory(&self.member);
         let state = StateDirectory::open(&directory)
@@ -160,6 +156,21 @@ impl ManagerSite {
         let revision = RevisionId::new(graph.hash.as_str());
         let kept = state.revisions().put_revision(&revision, &graph.to_canonical_bytes()).await;
         kept.map_err(|error| unreadable(error.to_string()))
+    }
+
+    /// Refuses to be taken for another cluster than this.
+    ///
+    /// # Errors
+    /// When another one is wanted by name.
+    pub fn must_be(&self, wanted: Option<&str>) -> Result<(), OperatorError> {
+        match wanted.filter(|wanted| *wanted != self.cluster) {
+            None => Ok(()),
+            Some(wanted) => {
+                let at = self.way.as_ref().map_or("this machine", |way| way.to());
+                let why = format!("{at} is a manager of the cluster {}, not of {wanted}", self.cluster);
+                Err(OperatorError::new(codes::NO_CLUSTER, why))
+            }
+        }
     }
 
     /// The member whose engine this is.
@@ -175,7 +186,9 @@ fn only(mut known: Vec<ClusterUid>) -> Option<ClusterUid> {
 
 /// The graph that the replica of this machine last went by.
 async fn cached(directory: &Path, made: &BootDocument) -> Option<Graph> {
-    let state = StateDirectory::open(directory.join("members").join(made.address.as_str())).ok()?;
+    let place = directory.join("members").join(made.address.as_str());
+    // Who looks makes nothing.
+    let state = StateDirectory::open(Some(place).filter(|place| place.exists())?).ok()?;
     let head = state.cached_head().filter(|head| head.value.uid == made.uid)?;
     let bytes = state.revisions().revision(&head.value.revision).await.ok()?;
     Graph::from_bytes(&bytes).ok()
