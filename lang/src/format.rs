@@ -212,6 +212,10 @@ impl Formatter<'_> {
                     // The line would go on the one above.
                     self.comma_of_row(row);
                 }
+                if !follows {
+                    // Before the next is written: what is put into the lines above would move it.
+                    self.end_run(&mut row.run);
+                }
                 self.begin_line(row);
                 let begin = self.out.len();
                 self.statement(item, at);
@@ -219,7 +223,7 @@ impl Formatter<'_> {
                 if row.style.commas {
                     self.out.push(',');
                 }
-                self.align(row, item, begin, follows);
+                self.align(row, item, begin);
                 row.after_comment = false;
             }
             NodeOrToken::Token((SyntaxKind::NEWLINE, ..)) => row.newlines += 1,
@@ -278,19 +282,17 @@ impl Formatter<'_> {
     // ---- The `=` of fields
 
     /// Takes a field that was just written into the run, or ends the run.
-    fn align(&mut self, row: &mut Row, item: &GreenNodeData, begin: usize, follows: bool) {
+    fn align(&mut self, row: &mut Row, item: &GreenNodeData, begin: usize) {
         let equals =
             self.equals.take().filter(|_| kind_of(item) == SyntaxKind::FIELD && !self.out[begin..].contains('\n'));
-        if !follows || equals.is_none() {
-            self.end_run(&mut row.run);
-        }
-        if let Some(equals) = equals {
-            row.run.fields.push(equals);
+        match equals {
+            Some(equals) => row.run.fields.push(equals),
+            None => row.item_end += self.end_run(&mut row.run),
         }
     }
 
-    /// Sets the `=` of a run below each other.
-    fn end_run(&mut self, run: &mut Run) {
+    /// Sets the `=` of a run below each other, and tells how many spaces that took.
+    fn end_run(&mut self, run: &mut Run) -> usize {
         let widest = run.fields.iter().map(|field| field.width).max().unwrap_or_default();
         let missing: usize = run.fields.iter().map(|field| widest - field.width).sum();
         if missing > 0
@@ -309,6 +311,7 @@ impl Formatter<'_> {
             self.out.push_str(&self.scratch);
         }
         run.fields.clear();
+        missing
     }
 
     // ---- Everything else: tokens with a space or none between them
@@ -445,6 +448,15 @@ mod tests {
             "cluster {\n name=1\n longer = { a=1,bb=2 }\n\n b = [\n1,2]\n ccc = 3 # why\n # here\n d = 4 }",
             "cluster {\n  name   = 1\n  longer = { a = 1, bb = 2 }\n\n  b = [\n    1,\n    2,\n  ]\n  ccc = 3 # why\n  # here\n  d = 4\n}\n",
         );
+    }
+
+    #[test]
+    fn fields_behind_an_empty_line_stand_for_themselves() {
+        becomes(
+            "let a = {\n x = 1 # so\n yyyy = 2\n\n z = 3\n wwwwww = 4\n # here\n v = 5\n}",
+            "let a = {\n  x    = 1 # so\n  yyyy = 2\n\n  z      = 3\n  wwwwww = 4\n  # here\n  v = 5\n}\n",
+        );
+        becomes("x = 1\nyyyy = 2\n\nz = 3\nww = 4\n", "x    = 1\nyyyy = 2\n\nz  = 3\nww = 4\n");
     }
 
     #[test]

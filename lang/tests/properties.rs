@@ -222,3 +222,24 @@ fn the_whole_syntax_is_a_fixed_point() {
         holds(file);
     }
 }
+
+/// Between any two tokens a comment and a line break, and an empty line, either are an error or stay through a layout.
+#[test]
+fn what_is_between_any_tokens_is_kept() {
+    let mut kept = 0;
+    // A declaration at a time, as each place is a text of its own.
+    for part in FILES.iter().flat_map(|file| file.split("\n\n")).filter(|part| format(part).is_ok()) {
+        let tokens = parse(part).syntax().descendants_with_tokens().filter_map(NodeOrToken::into_token);
+        // Every third is of each kind often enough.
+        for at in tokens.map(|token| usize::from(token.text_range().end())).step_by(3) {
+            for between in [" # so\n", "\n# so\n", " # so\n\n"] {
+                let text = format!("{}{between}{}", &part[..at], &part[at..]);
+                if format(&text).is_ok() {
+                    kept += 1;
+                    holds(&text);
+                }
+            }
+        }
+    }
+    assert!(kept > 500, "only {kept} were right");
+}
