@@ -120,11 +120,22 @@ impl Engine {
     ) -> Result<Start, Outcome> {
         let Making { uid, request, .. } = making;
         let name = names::machine(uid, &request.address);
-        let body = body(making, fields, network, volume, ip);
-        let options = CreateContainerOptionsBuilder::new().name(&name).build();
-        let connection = self.connect().map_err(EngineError::into_outcome)?;
-        call.ask()?;
-        let made = connection.create_container(Some(options), body).await.map_err(|error| self.error(error));
+        let mut body = body(making, fields, network, volume, ip);
+        let made = loop {
+            let options = CreateContainerOptionsBuilder::new().name(&name).build();
+            let connection = self.connect().map_err(EngineError::into_outcome)?;
+            call.ask()?;
+            let made = connection.create_container(Some(options), body.clone()).await;
+            let made = made.map_err(|error| self.error(error));
+            // Each time it asks for less, so it ends.
+            let asks_for_less = match (&made, &mut body.host_config) {
+                (Err(EngineError::Answered(400, message)), Some(host)) => privileges::take_back_unknown(host, message),
+                _ => false,
+            };
+            if !asks_for_less {
+                break made;
+            }
+        };
         let id = match made {
             Ok(made) => machine_id(Some(&made.id)),
             Err(EngineError::Answered(409, _)) => return self.name_in_use(&name, making, call).await,

@@ -76,6 +76,20 @@ fn give_within(config: &mut HostConfig, lacking: &[&str]) {
     config.readonly_paths = Some(Vec::new());
 }
 
+/// Takes back that a capability is left out, where an Engine's words say that it knows none of that name: then it gives none
+/// either. True if that is another request than before.
+///
+/// Engines differ in what they know, and a machine lacks what its own Engine did not know.
+pub(crate) fn take_back_unknown(config: &mut HostConfig, message: &str) -> bool {
+    let Some(left_out) = &mut config.cap_drop else { return false };
+    let before = left_out.len();
+    let words = |letter: char| !letter.is_ascii_alphanumeric() && letter != '_';
+    for named in message.split(words).filter_map(|word| word.strip_prefix("CAP_")) {
+        left_out.retain(|name| name != named);
+    }
+    left_out.len() < before
+}
+
 /// The capabilities that the kernel has and this process cannot get; none where that cannot be read.
 fn lacking(status: &str, last: &str) -> Vec<&'static str> {
     let bound = status.lines().find_map(|line| line.strip_prefix("CapBnd:"));
@@ -102,5 +116,16 @@ mod tests {
         let mut less = HostConfig::default();
         give_within(&mut less, &["SYS_RESOURCE"]);
         assert_eq!((less.privileged, less.cap_drop), (None, Some(vec!["SYS_RESOURCE".to_owned()])));
+    }
+
+    #[test]
+    fn what_an_engine_does_not_know_is_not_left_out() {
+        let mut host = HostConfig::default();
+        give_within(&mut host, &["SYS_RESOURCE", "PERFMON", "BPF"]);
+        assert!(take_back_unknown(&mut host, "invalid CapDrop: unknown capability: \"CAP_PERFMON\""));
+        assert!(!take_back_unknown(&mut host, "invalid CapDrop: unknown capability: \"CAP_PERFMON\""));
+        assert!(!take_back_unknown(&mut host, "something else about CAP and BPF"));
+        assert_eq!(host.cap_drop, Some(vec!["SYS_RESOURCE".to_owned(), "BPF".to_owned()]));
+        assert!(!take_back_unknown(&mut HostConfig::default(), "unknown capability: \"CAP_BPF\""));
     }
 }
