@@ -39,6 +39,7 @@ codes! {
     BAD_LINES = "KIT0026", "lines that a file does not have";
     NOTHING_THERE = "KIT0027", "a directory without files of Kit";
     OUTPUT_TWICE = "KIT0028", "two things for standard output";
+    BAD_VARIABLE = "KIT0029", "a variable of the environment that is no text";
 
     SCRIPT_SYNTAX = "KIT0040", "a script that its shell cannot read";
     NO_SHELL = "KIT0041", "a script whose shell is not here";
@@ -83,7 +84,13 @@ mod tests {
     fn registered() -> Vec<(&'static str, bool)> {
         let lines = include_str!("codes/registry.txt").lines().filter(|line| !line.starts_with('#'));
         lines
-            .map(|line| (line.get(..7).unwrap_or(line), line.get(7..).is_some_and(|rest| rest == " retired")))
+            .map(|line| match line.split_once(' ') {
+                Some((code, word)) => {
+                    assert_eq!(word, "retired", "{line}: behind a code stands that it is retired, or nothing");
+                    (code, true)
+                }
+                None => (line, false),
+            })
             .collect()
     }
 
@@ -99,6 +106,19 @@ mod tests {
                 "{code} is {}",
                 if retired { "retired, and given again" } else { "gone: mark it as retired" }
             );
+        }
+    }
+
+    #[test]
+    fn each_code_is_registered() {
+        let registered = registered();
+        for info in all() {
+            let known = registered.iter().any(|(code, _)| *code == info.code);
+            assert!(known, "{} is not registered: its number could be given again", info.code);
+        }
+        for (code, _) in registered {
+            let digits = code.strip_prefix("KIT").unwrap_or_default();
+            assert!(digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_digit()), "{code} is no code");
         }
     }
 

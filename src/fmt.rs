@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use similar::TextDiff;
+use similar::{DiffOp, TextDiff};
 
 use crate::console::Console;
 use crate::exit::Exit;
@@ -108,12 +108,21 @@ fn within((first, last): (usize, usize), before: &str, after: &str) -> Result<St
     }
     let old: Vec<&str> = before.split_inclusive('\n').collect();
     let new: Vec<&str> = after.split_inclusive('\n').collect();
+    // What ends lines is no difference: those that are not asked for keep theirs, and the others get the file's own.
+    let windows = old.first().is_some_and(|line| line.ends_with("\r\n"));
+    let ends_alike: Vec<String> = old.iter().map(|line| line.replace("\r\n", "\n")).collect();
+    let compared: Vec<&str> = ends_alike.iter().map(String::as_str).collect();
     let mut text = String::with_capacity(after.len());
-    for operation in TextDiff::from_slices(&old, &new).ops() {
+    for operation in TextDiff::from_slices(&compared, &new).ops() {
         let (was, is) = (operation.old_range(), operation.new_range());
         // An insertion lies before the line at which it stands.
         let touched = was.start < last && was.end.max(was.start + 1) >= first;
-        text.extend(if touched { &new[is] } else { &old[was] }.iter().copied());
+        if touched && !matches!(operation, DiffOp::Equal { .. }) {
+            let ended = |line: &&str| if windows { line.replace('\n', "\r\n") } else { (*line).to_owned() };
+            text.extend(new[is].iter().map(ended));
+        } else {
+            text.extend(old[was].iter().copied());
+        }
     }
     Ok(text)
 }
@@ -136,4 +145,19 @@ fn write_difference(name: &str, before: &str, after: &str, console: &mut Console
         writeln!(console.out(), "{color}{}{end}", printable(line))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_are_not_asked_for_keep_their_ends() {
+        let before = "let a=1\r\n# b\r\nlet c=3\r\nlet d = 4\r\n";
+        let after = kit_lang::format(before).unwrap();
+        let within = |lines| within(lines, before, &after).unwrap();
+        assert_eq!(within((3, 3)), "let a=1\r\n# b\r\nlet c = 3\r\nlet d = 4\r\n");
+        assert_eq!(within((2, 2)), before);
+        assert_eq!(within((1, 4)), "let a = 1\r\n# b\r\nlet c = 3\r\nlet d = 4\r\n");
+    }
 }

@@ -2,6 +2,7 @@
 
 mod secrets;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -85,8 +86,14 @@ impl Given {
             }
         }
         for (variable, value) in variables() {
-            let name = parameter_of(&variable);
-            inputs.variable(sources, &variable, &name, &value);
+            match value.into_string() {
+                Ok(value) => inputs.variable(sources, &variable, &parameter_of(&variable), &value),
+                Err(_) => {
+                    let source = sources.add(variable.as_str(), "");
+                    let message = format!("the variable {variable} is not UTF-8, as a parameter has to be");
+                    found.push(Diagnostic::error(codes::BAD_VARIABLE, Span { source, start: 0, end: 0 }, message));
+                }
+            }
         }
         for assignment in &self.set {
             found.extend(inputs.set(sources, assignment).err().map(|wrong| *wrong));
@@ -104,12 +111,10 @@ impl Given {
 }
 
 /// The variables that give parameters, in the order of their names, so that runs are alike.
-fn variables() -> impl Iterator<Item = (String, String)> {
+fn variables() -> impl Iterator<Item = (String, OsString)> {
     let ours = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
-    let mut all: Vec<(String, String)> = ours
-        .filter(|(name, _)| name.len() > VARIABLE_PREFIX.len() && name.starts_with(VARIABLE_PREFIX))
-        .map(|(name, value)| (name, value.to_string_lossy().into_owned()))
-        .collect();
+    let mut all: Vec<(String, OsString)> =
+        ours.filter(|(name, _)| name.len() > VARIABLE_PREFIX.len() && name.starts_with(VARIABLE_PREFIX)).collect();
     all.sort();
     all.into_iter()
 }

@@ -1,7 +1,7 @@
 //! `kitc init`: begins a file from one of the examples.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -21,7 +21,7 @@ use crate::{codes, files, formats};
 Templates: one-node (one machine for development), sim, docker and aws (three managers and workers), zones
 (workers over zones), zookeeper, etcd. A file that is there is left alone.")]
 pub(crate) struct Init {
-    /// The file to write
+    /// The file to write; - is standard output
     #[arg(value_name = "FILE", default_value = "cluster.kit")]
     file: PathBuf,
 
@@ -71,7 +71,8 @@ impl Template {
 impl Init {
     /// Asks what was not said, if there is somebody to ask, and writes the file.
     pub(crate) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
-        if self.file.exists() {
+        let is_output = self.file == Path::new(files::STANDARD_INPUT);
+        if self.file.exists() && !is_output {
             return Err(exists(&self.file));
         }
         let (template, name) = match self.template {
@@ -91,6 +92,10 @@ impl Init {
             // The templates check; so it is the name.
             formats::show(&findings, console);
             return Ok(Exit::Problem);
+        }
+        if is_output {
+            console.out().write_all(text.as_bytes())?;
+            return Ok(Exit::Fine);
         }
         files::write_new(&self.file, text.as_bytes())?;
         let shown = files::shown(&self.file);

@@ -16,6 +16,10 @@ use crate::codes;
 /// How long a shell may read one script. It takes a few milliseconds; a shell that hangs must not hang a check.
 const LONGEST: Duration = Duration::from_secs(5);
 
+/// How long all scripts of a file may take together: thousands are read in this time, and a person who waits for more thinks
+/// that kitc hangs.
+const LONGEST_OF_ALL: Duration = Duration::from_secs(30);
+
 /// How often it is looked whether the shell is done.
 const STEP: Duration = Duration::from_millis(1);
 
@@ -27,6 +31,7 @@ pub(crate) fn scripts_of(sources: &mut Sources) -> Vec<Diagnostic> {
     let ids: Vec<_> =
         sources.iter().filter(|source| source.text.contains("sh\"\"\"")).map(|source| source.id).collect();
     let mut found = Vec::new();
+    let until = Instant::now() + LONGEST_OF_ALL;
     for id in ids {
         let parsed = sources.parse(id);
         if parsed.has_errors() {
@@ -35,19 +40,19 @@ pub(crate) fn scripts_of(sources: &mut Sources) -> Vec<Diagnostic> {
         }
         let Some(source) = sources.get(id) else { continue };
         let scripts = parsed.syntax().descendants().filter_map(Script::cast);
-        found.extend(scripts.filter_map(|script| one(source, &script)));
+        found.extend(scripts.filter_map(|script| one(source, &script, until)));
     }
     found
 }
 
-fn one(source: &Source, script: &Script) -> Option<Diagnostic> {
+fn one(source: &Source, script: &Script, until: Instant) -> Option<Diagnostic> {
     let token = script.text()?;
     let content = script.content();
     // One that is none of a shell was reported before.
     let (shell, _) = kit_graph::shell_of(&content.text).ok()?;
     let shell = shell.program();
     let whole = Span::new(source.id, script.syntax().text_range());
-    let answer = match ask(shell, &content.text) {
+    let answer = match ask(shell, &content.text, until) {
         Ok(answer) => answer,
         Err(why) => {
             let message = format!("nobody here can read this script: {why}");
@@ -73,7 +78,12 @@ struct Answer {
 }
 
 /// Lets a shell read a script. What it says goes to a file: it is never stopped by a pipe that nobody empties.
-fn ask(shell: &str, text: &str) -> Result<Answer, String> {
+fn ask(shell: &str, text: &str, until: Instant) -> Result<Answer, String> {
+    let began = Instant::now();
+    let until = until.min(began + LONGEST);
+    if began >= until {
+        return Err(format!("all scripts together took longer than {} s", LONGEST_OF_ALL.as_secs()));
+    }
     let failed = |error: std::io::Error| format!("{shell}: {error}");
     let mut script = tempfile::tempfile().map_err(failed)?;
     script.write_all(text.as_bytes()).and_then(|()| script.seek(SeekFrom::Start(0))).map_err(failed)?;
@@ -90,16 +100,15 @@ fn ask(shell: &str, text: &str) -> Result<Answer, String> {
         .stderr(said.try_clone().map_err(failed)?)
         .spawn()
         .map_err(failed)?;
-    let began = Instant::now();
     let status = loop {
         if let Some(status) = child.try_wait().map_err(failed)? {
             break status;
         }
-        if began.elapsed() > LONGEST {
+        if Instant::now() > until {
             // It may have ended by itself meanwhile.
             let _ = child.kill();
             let _ = child.wait();
-            return Err(format!("{shell} did not come to its end within {} s", LONGEST.as_secs()));
+            return Err(format!("{shell} did not come to its end within {} s", began.elapsed().as_secs()));
         }
         std::thread::sleep(STEP);
     };

@@ -105,6 +105,33 @@ fn asking_for(declarations: &str, count: &str) -> String {
 }
 
 #[test]
+fn a_variable_that_is_no_text_is_refused() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let place = Place::new();
+    place.write("demo.kit", &asking_for("param name: string = \"a\"", "name.length"));
+    let value = std::ffi::OsString::from_vec(b"caf\xe9".to_vec());
+    let output = place.command(&["compile", "demo.kit"]).env("KIT_PARAM_NAME", value).output().expect("kitc starts");
+    let text = said(output, Some(1));
+    assert!(text.contains("KIT0029") && text.contains("the variable KIT_PARAM_NAME is not UTF-8"), "{text}");
+}
+
+/// What only this machine reaches goes through no proxy, whatever the environment says of proxies.
+#[test]
+fn the_loopback_needs_no_proxy() {
+    let place = Place::new();
+    let url = page(&["2"]);
+    let metadata = "metadata http { size(url: string): int }";
+    place.write("demo.kit", &asking_for(metadata, &format!("meta.http.size(\"{url}?token=hunter2\")")));
+    let mut command = place.command(&["explain", "workers.count", "demo.kit"]);
+    // Nobody listens there.
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+        command.env(name, "http://127.0.0.1:9");
+    }
+    let text = said(command.output().expect("kitc starts"), Some(0));
+    assert!(text.contains("workers.count = 2") && text.contains(&format!("{url}?…")), "{text}");
+}
+
+#[test]
 fn values_that_are_set_outlive_the_process_and_are_checked_by_the_file() {
     let place = Place::new();
     place.write(

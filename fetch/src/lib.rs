@@ -100,6 +100,8 @@ fn is_loopback(url: &Url) -> bool {
 #[derive(Debug)]
 pub struct Fetcher {
     client: Client,
+    /// For this machine's own loopback, which no proxy elsewhere reaches for us.
+    direct: Option<Client>,
     limits: Limits,
     reach: Reach,
 }
@@ -110,7 +112,8 @@ impl Fetcher {
     /// # Errors
     /// When there are no certificates in it, or this machine has no authorities.
     pub fn new(authorities: Option<&[u8]>, limits: Limits) -> Result<Fetcher, FetchError> {
-        Fetcher::reaching(Reach::Https, authorities, limits, |builder| builder)
+        let client = client(Reach::Https, authorities, limits, |builder| builder)?;
+        Ok(Fetcher { client, direct: None, limits, reach: Reach::Https })
     }
 
     /// The same, which speaks plain HTTP with this machine's own loopback too.
@@ -118,7 +121,10 @@ impl Fetcher {
     /// # Errors
     /// As [`Fetcher::new`].
     pub fn with_loopback(authorities: Option<&[u8]>, limits: Limits) -> Result<Fetcher, FetchError> {
-        Fetcher::reaching(Reach::HttpsOrLoopback, authorities, limits, |builder| builder)
+        let reach = Reach::HttpsOrLoopback;
+        let client_of = |more: fn(ClientBuilder) -> ClientBuilder| client(reach, authorities, limits, more);
+        let direct = Some(client_of(ClientBuilder::no_proxy)?);
+        Ok(Fetcher { client: client_of(|builder| builder)?, direct, limits, reach })
     }
 
     /// One that speaks plain HTTP over a socket in the file system, whatever the host of an address.
@@ -126,56 +132,22 @@ impl Fetcher {
     /// # Errors
     /// When no client can be made.
     pub fn over_socket(socket: &Path, limits: Limits) -> Result<Fetcher, FetchError> {
-        Fetcher::reaching(Reach::Socket, None, limits, |builder| builder.unix_socket(socket).no_proxy())
+        let client = client(Reach::Socket, None, limits, |builder| builder.unix_socket(socket).no_proxy())?;
+        Ok(Fetcher { client, direct: None, limits, reach: Reach::Socket })
     }
 
-    fn reaching(
-        reach: Reach,
-        authorities: Option<&[u8]>,
-        limits: Limits,
-        more: impl FnOnce(ClientBuilder) -> ClientBuilder,
-    ) -> Result<Fetcher, FetchError> {
-        let refused =
-            |error: &reqwest::Error| FetchError::new(format!("no HTTPS can be spoken here: {}", cause(error)));
-        // Whoever is first decides for the process; it is the same provider.
-        let _ = ring::default_provider().install_default();
-        let mut builder = Client::builder()
-            .https_only(reach == Reach::Https)
-            .referer(false)
-            .user_agent(concat!("kitc/", env!("CARGO_PKG_VERSION")))
-            .timeout(limits.time)
-            .connect_timeout(limits.time)
-            .redirect(redirect::Policy::custom(move |attempt| {
-                if !reach.allows(attempt.url(), attempt.previous()) {
-                    let message = format!("it redirects to {}, which is not HTTPS", attempt.url());
-                    return attempt.error(message);
-                }
-                if attempt.previous().len() > MAX_REDIRECTS {
-                    return attempt.error(format!("it redirects more than {MAX_REDIRECTS} times"));
-                }
-                attempt.follow()
-            }));
-        if let Some(pem) = authorities {
-            let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(|error| refused(&error))?;
-            if certificates.is_empty() {
-                return Err(FetchError::new("the file of authorities has no certificate in PEM"));
-            }
-            builder = builder.tls_certs_merge(certificates);
-        }
-        Ok(Fetcher { client: more(builder).build().map_err(|error| refused(&error))?, limits, reach })
-    }
-
-    /// The bytes at an address, which are UTF-8.
+    /// The text at an address.
     ///
     /// # Errors
     /// When it cannot be had within the limits, or is not UTF-8.
-    pub fn get(&self, url: &Url) -> Result<Vec<u8>, FetchError> {
+    pub fn get(&self, url: &Url) -> Result<String, FetchError> {
         let refused = |why: String| FetchError::new(format!("{url} cannot be fetched: {why}"));
         if !self.reach.allows(url, &[]) {
             return Err(refused("it is not HTTPS".to_owned()));
         }
+        let client = self.direct.as_ref().filter(|_| url.scheme() == "http").unwrap_or(&self.client);
         let began = Instant::now();
-        let mut response = self.client.get(url.clone()).send().map_err(|error| {
+        let mut response = client.get(url.clone()).send().map_err(|error| {
             let cause = cause(&error);
             if cause.contains("certificate") {
                 let help = "if an authority of your own signed it, name its file with `--ca FILE`";
@@ -206,11 +178,45 @@ impl Fetcher {
             }
             bytes.extend_from_slice(&chunk[..read]);
         }
-        match std::str::from_utf8(&bytes) {
-            Ok(_) => Ok(bytes),
-            Err(error) => Err(refused(format!("it is not UTF-8, from byte {} on", error.valid_up_to()))),
-        }
+        String::from_utf8(bytes)
+            .map_err(|error| refused(format!("it is not UTF-8, from byte {} on", error.utf8_error().valid_up_to())))
     }
+}
+
+/// A client that speaks to whom it may, and follows no one to others.
+fn client(
+    reach: Reach,
+    authorities: Option<&[u8]>,
+    limits: Limits,
+    more: impl FnOnce(ClientBuilder) -> ClientBuilder,
+) -> Result<Client, FetchError> {
+    let refused = |error: &reqwest::Error| FetchError::new(format!("no HTTPS can be spoken here: {}", cause(error)));
+    // Whoever is first decides for the process; it is the same provider.
+    let _ = ring::default_provider().install_default();
+    let mut builder = Client::builder()
+        .https_only(reach == Reach::Https)
+        .referer(false)
+        .user_agent(concat!("kitc/", env!("CARGO_PKG_VERSION")))
+        .timeout(limits.time)
+        .connect_timeout(limits.time)
+        .redirect(redirect::Policy::custom(move |attempt| {
+            if !reach.allows(attempt.url(), attempt.previous()) {
+                let message = format!("it redirects to {}, which is not HTTPS", attempt.url());
+                return attempt.error(message);
+            }
+            if attempt.previous().len() > MAX_REDIRECTS {
+                return attempt.error(format!("it redirects more than {MAX_REDIRECTS} times"));
+            }
+            attempt.follow()
+        }));
+    if let Some(pem) = authorities {
+        let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(|error| refused(&error))?;
+        if certificates.is_empty() {
+            return Err(FetchError::new("the file of authorities has no certificate in PEM"));
+        }
+        builder = builder.tls_certs_merge(certificates);
+    }
+    more(builder).build().map_err(|error| refused(&error))
 }
 
 /// The innermost cause, which says what happened; what is around it says that something did.

@@ -347,11 +347,16 @@ cat "$0" >&2
         if status.uid() == 0 {
             // Another user cannot read it.
             std::fs::set_permissions(&directory, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-            let other = Command::new("setpriv")
-                .args(["--reuid=65534", "--regid=65534", "--clear-groups", "cat"])
-                .arg(&file)
-                .output()
-                .unwrap();
+            let as_other = |words: &[&str]| {
+                let mut command = Command::new("setpriv");
+                command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).args(words);
+                command.arg(&file).output().unwrap()
+            };
+            // It can be another user at all, and gets as far as the file.
+            assert!(as_other(&["true"]).status.success(), "setpriv does not work here");
+            let known = as_other(&["stat", "--format=%s"]);
+            assert!(known.status.success(), "another user does not get to the file: {known:?}");
+            let other = as_other(&["cat"]);
             assert!(!other.status.success() && other.stdout.is_empty(), "another user reads the secrets");
         } else {
             eprintln!("NOT TESTED: that another user cannot read the secrets, as this one is not root");

@@ -124,7 +124,7 @@ impl Locking {
 
     fn fetch(&self, url: &Url) -> Result<Vec<u8>, Refusal> {
         match &self.fetcher {
-            Some(fetcher) => Ok(fetcher.get(url)?),
+            Some(fetcher) => Ok(fetcher.get(url)?.into_bytes()),
             None => Err(Refusal::new(codes::NOT_LOCKED, format!("{url} is not here, and nothing may be fetched"))
                 .with_help("run `kitc lock` without --offline")),
         }

@@ -1,6 +1,7 @@
 //! Asks all lookups of a round, each within its time.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -48,9 +49,8 @@ pub fn ask(
                     open -= 1;
                 }
             }
-            Err(RecvTimeoutError::Timeout) => {}
-            // A source that panicked took its worker with it.
-            Err(RecvTimeoutError::Disconnected) => break,
+            // Nobody is gone: this side holds a sender too.
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
         }
         let now = Instant::now();
         let over: Vec<usize> = under_way.iter().filter(|(_, until)| **until <= now).map(|(index, _)| *index).collect();
@@ -82,7 +82,14 @@ fn worker(queue: &Queue, begun: &mpsc::Sender<usize>, sender: &mpsc::Sender<(usi
                 Err(_) => None,
             };
             let Some((index, (source, question))) = next else { return };
-            let sent = begun.send(index).is_ok() && sender.send((index, source.look_up(&question))).is_ok();
+            if begun.send(index).is_err() {
+                return;
+            }
+            // A source that panics is a bug, which its hook tells; whoever asked need not wait for it.
+            let asked = catch_unwind(AssertUnwindSafe(|| source.look_up(&question)));
+            let broken =
+                |_| Err(MetadataError::new(format!("its source {} broke down, which is a bug", source.name())));
+            let sent = sender.send((index, asked.unwrap_or_else(broken))).is_ok();
             if !sent {
                 return;
             }

@@ -66,8 +66,8 @@ impl Engine {
     fn get(&self, path: &str) -> Result<serde_json::Value, FetchError> {
         let url = Url::parse(&format!("http://docker{path}"));
         let failed = |message: String| FetchError { message, help: None, status: None };
-        let bytes = self.fetcher.get(&url.map_err(|error| failed(error.to_string()))?)?;
-        serde_json::from_slice(&bytes).map_err(|error| failed(format!("its answer to {path} is no JSON: {error}")))
+        let text = self.fetcher.get(&url.map_err(|error| failed(error.to_string()))?)?;
+        serde_json::from_str(&text).map_err(|error| failed(format!("its answer to {path} is no JSON: {error}")))
     }
 
     fn failed(&self, error: &FetchError) -> MetadataError {

@@ -45,16 +45,39 @@ impl MetadataSource for HttpSource {
         let fetcher = self.fetcher.get_or_init(|| Fetcher::with_loopback(None, limits));
         let fetcher = fetcher.as_ref().map_err(|error| refused(error.clone()))?;
         match fetcher.get(&url) {
-            Ok(bytes) => {
-                let text = String::from_utf8_lossy(&bytes);
-                Ok(MetadataAnswer::text(without_line_break(&text), url.to_string()))
-            }
+            Ok(text) => Ok(MetadataAnswer::text(without_line_break(&text), shown(&url))),
             Err(error) if error.is_absent() => Ok(MetadataAnswer::absent(error.message)),
             Err(error) => Err(refused(error)),
         }
     }
 }
 
+/// An address as it is kept beside its answer. What stands behind its `?` may be a key to the page.
+fn shown(url: &Url) -> String {
+    let mut shown = url.clone();
+    shown.set_fragment(None);
+    if url.query().is_some() {
+        shown.set_query(None);
+        return format!("{shown}?…");
+    }
+    shown.to_string()
+}
+
 fn refused(error: FetchError) -> MetadataError {
     MetadataError { why: error.message, help: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_in_an_address_is_kept() {
+        for (url, kept) in [
+            ("https://example.com/a?token=hunter2#hunter2", "https://example.com/a?…"),
+            ("https://example.com/a#hunter2", "https://example.com/a"),
+        ] {
+            assert_eq!(shown(&Url::parse(url).unwrap()), kept);
+        }
+    }
 }
