@@ -151,7 +151,8 @@ pub async fn nodes_are_judged_again_after_an_election(world: &impl SwarmWorld) {
     .await;
 }
 
-/// A leader that is cut off may still say that it leads; what it writes is not committed, and is not seen.
+/// A leader that is cut off may still say that it leads; what it writes is not committed while it is cut off. If it has no
+/// answer, it may be once the cut is mended: another leader is given it, and it names the version that still stands.
 pub async fn a_cut_off_leader_commits_nothing(world: &impl SwarmWorld) {
     let old = leader(world).await;
     let (address, beside) = &world.managers()[old];
@@ -166,7 +167,9 @@ pub async fn a_cut_off_leader_commits_nothing(world: &impl SwarmWorld) {
     world.mend().await;
     world.pass(world.patience_ms()).await;
     let new = leader(world).await;
-    assert_eq!(head(world, new).await, before);
+    let after = head(world, new).await;
+    let late = matches!(result, CommitResult::Unknown(_)) && after.value == stale.value;
+    assert!(after == before || late, "{result:?}, and then {after:?} after {before:?}");
 }
 
 /// Once it reaches the others again, a former leader follows and reads what they committed meanwhile.
