@@ -56,13 +56,9 @@ enum Deed {
     Snapshot(Write),
 }
 
-/// A branch of the tree.
+/// Whose metadata is looked at, and how it is written.
 #[derive(Debug, Args)]
-struct Below {
-    /// A path, such as aws, or vars.db
-    #[arg(value_name = "PATH", default_value = "", hide_default_value = true)]
-    path: String,
-
+struct Of {
     /// The file whose metadata it is; without it, that of the standard library
     #[arg(long, short, value_name = "FILE")]
     file: Option<PathBuf>,
@@ -75,6 +71,17 @@ struct Below {
     format: Format,
 }
 
+/// A branch of the tree.
+#[derive(Debug, Args)]
+struct Below {
+    /// A path, such as aws, or vars.db
+    #[arg(value_name = "PATH", default_value = "", hide_default_value = true)]
+    path: String,
+
+    #[command(flatten)]
+    of: Of,
+}
+
 /// One value.
 #[derive(Debug, Args)]
 struct Cat {
@@ -82,16 +89,8 @@ struct Cat {
     #[arg(value_name = "PATH")]
     path: String,
 
-    /// The file whose metadata it is; without it, that of the standard library
-    #[arg(long, short, value_name = "FILE")]
-    file: Option<PathBuf>,
-
     #[command(flatten)]
-    given: Given,
-
-    /// How it is written: human or json
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t, hide_possible_values = true)]
-    format: Format,
+    of: Of,
 }
 
 /// Values of a cluster.
@@ -150,10 +149,10 @@ impl Metadata {
 
 impl Cat {
     fn run(self, console: &mut Console) -> Result<Exit, Failure> {
-        let mut question = asking::Question::new(&self.path, self.file.as_deref(), &self.given, console)?;
+        let mut question = asking::Question::new(&self.path, self.of.file.as_deref(), &self.of.given, console)?;
         let (value, asked) = question.answered(&kept_by_default(), console)?;
         let out = console.out();
-        match (self.format, &value) {
+        match (self.of.format, &value) {
             // As it is, as `cat` writes what is in a file; but nothing commands a terminal.
             (Format::Human, kit_graph::Value::String(text)) => writeln!(out, "{}", printable(text))?,
             (Format::Human, value) => writeln!(out, "{}", printable(&json(value)))?,

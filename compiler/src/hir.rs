@@ -382,6 +382,11 @@ pub(crate) enum BinaryOp {
 }
 
 impl BinaryOp {
+    /// Whether it compares two values.
+    pub(crate) fn compares(self) -> bool {
+        matches!(self, Self::Eq | Self::NotEq | Self::Less | Self::LessEq | Self::Greater | Self::GreaterEq)
+    }
+
     /// As it is written.
     pub(crate) fn symbol(self) -> &'static str {
         match self {

@@ -22,10 +22,10 @@ const CHEAP: [&str; 3] = ["env.", "vars.", "sim."];
 
 /// Lists the nodes directly below a path.
 pub(super) fn ls(below: &Below, console: &mut Console) -> Result<Exit, Failure> {
-    let roots = roots(below.file.as_deref(), console)?;
+    let roots = roots(below.of.file.as_deref(), console)?;
     let found = at(&roots, &below.path)?;
     let out = console.out();
-    if matches!(below.format, Format::Json) {
+    if matches!(below.of.format, Format::Json) {
         let names: Vec<_> = found
             .iter()
             .map(|node| json!({ "name": node.name, "path": node.path, "branch": is_branch(node) }))
@@ -42,15 +42,15 @@ pub(super) fn ls(below: &Below, console: &mut Console) -> Result<Exit, Failure> 
 
 /// Shows all below a path.
 pub(super) fn tree(below: &Below, console: &mut Console) -> Result<Exit, Failure> {
-    let roots = roots(below.file.as_deref(), console)?;
+    let roots = roots(below.of.file.as_deref(), console)?;
     let found = at(&roots, &below.path)?;
     let mut lines = Vec::new();
     for node in &found {
-        write_node(node, 0, below.file.as_deref(), &below.given, &mut lines);
+        write_node(node, 0, below.of.file.as_deref(), &below.of.given, &mut lines);
     }
     let out = console.out();
-    if matches!(below.format, Format::Json) {
-        let nodes: Vec<_> = found.iter().map(|node| in_json(node, below.file.as_deref(), &below.given)).collect();
+    if matches!(below.of.format, Format::Json) {
+        let nodes: Vec<_> = found.iter().map(|node| in_json(node, below.of.file.as_deref(), &below.of.given)).collect();
         writeln!(out, "{:#}", serde_json::Value::from(nodes))?;
         return Ok(Exit::Fine);
     }

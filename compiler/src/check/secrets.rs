@@ -36,17 +36,7 @@ impl Checker<'_> {
         if allowed || !(secret(left) || secret(right)) {
             return None;
         }
-        let compares = matches!(
-            op,
-            BinaryOp::Eq
-                | BinaryOp::NotEq
-                | BinaryOp::Less
-                | BinaryOp::LessEq
-                | BinaryOp::Greater
-                | BinaryOp::GreaterEq
-                | BinaryOp::In
-        );
-        let message = if compares {
+        let message = if op.compares() || op == BinaryOp::In {
             "a secret is compared with nothing: what comes of it would tell something of the secret".to_owned()
         } else {
             format!("`{}` would compute with a secret", op.symbol())

@@ -2,7 +2,7 @@
 
 use super::warn;
 use crate::codes;
-use crate::hir::{BinaryOp, DefKind, Expr, ExprId, Item, Module, Piece, Program};
+use crate::hir::{DefKind, Expr, ExprId, Item, Module, Piece, Program};
 use crate::report::Report;
 
 /// What is asked in a test is asked of one cluster, and may be as plain as it likes.
@@ -59,16 +59,7 @@ fn is_fixed(module: &Module, expr: ExprId) -> bool {
     let at = |expr: ExprId| &module.exprs[expr.0 as usize];
     match at(expr) {
         Expr::Binary { op, left, right } => {
-            let compares = matches!(
-                op,
-                BinaryOp::Eq
-                    | BinaryOp::NotEq
-                    | BinaryOp::Less
-                    | BinaryOp::LessEq
-                    | BinaryOp::Greater
-                    | BinaryOp::GreaterEq
-            );
-            (compares && is_same(module, *left, *right)) || (is_fixed(module, *left) && is_fixed(module, *right))
+            (op.compares() && is_same(module, *left, *right)) || (is_fixed(module, *left) && is_fixed(module, *right))
         }
         Expr::Unary { operand, .. } => is_fixed(module, *operand),
         Expr::Interpolation(pieces) => pieces.iter().all(|piece| match piece {
