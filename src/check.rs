@@ -204,3 +204,25 @@ fn said_once(all: &mut [Findings]) {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_parameters_holds_nothing_but_values() {
+        let directory = tempfile::tempdir().unwrap();
+        for (text, expected) in [
+            ("size = 5\n# so\nzones = [\"a\"]\n", true),
+            ("size = 5\nlet a = 1\n", false),
+            ("let a = 1\n", false),
+            ("# nothing\n", false),
+        ] {
+            let path = directory.path().join("one.kit");
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(is_of_parameters(&path), expected, "{text:?}");
+        }
+        // What cannot be read is not passed over.
+        assert!(!is_of_parameters(&directory.path().join("none.kit")));
+    }
+}
