@@ -88,6 +88,31 @@ fn a_write_that_timed_out_may_be_committed_by_the_next_leader() {
 }
 
 #[test]
+fn a_write_that_timed_out_may_be_committed_through_a_leader_that_was_there_already() {
+    for (late_permille, wait_ms, committed) in [(1000, 5_000, true), (1000, 25_000, false), (0, 5_000, false)] {
+        let mut settings = exact();
+        settings.late_commit_permille = late_permille;
+        let mut world = World::formed(settings, 3);
+        let old = world.leader();
+        world.hurt(Hurt::Cut(member(old)));
+        let mut head = world.cloud.head(&member(old), world.now).unwrap().unwrap();
+        head.value.epoch.0 = 500;
+        while world.cloud.leader().is_none_or(|leader| leader == member(old)) {
+            world.pass(500);
+        }
+        let result = world.cloud.update_head(&member(old), head.version, &head.value, world.now);
+        assert!(matches!(result, CommitResult::Unknown(_)), "it still claims to lead: {result:?}");
+        world.pass(wait_ms);
+        let new = world.leader();
+        assert_ne!(world.epoch_through(new), 500);
+        world.hurt(Hurt::MendAll);
+        world.pass(5_000);
+        let seen = world.epoch_through(world.leader());
+        assert_eq!(seen == 500, committed, "after {wait_ms} ms with {late_permille}: {seen}");
+    }
+}
+
+#[test]
 fn a_stale_version_is_refused_and_versions_grow() {
     let mut world = World::formed(exact(), 3);
     let via = member(world.leader());

@@ -323,6 +323,7 @@ impl SimCloud {
         self.move_to_island(key, 0, false);
         self.believe_on(key);
         self.settle_raft();
+        self.hand_over_limbo(key);
         self.retry_joins();
     }
 

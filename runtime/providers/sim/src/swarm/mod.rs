@@ -95,8 +95,11 @@ pub(crate) struct Claim {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Limbo {
     pub(crate) by: Address,
-    /// True if some other voter has it in its log.
+    /// True if some other voter has it in its log, or the engine that accepted it tries again.
     pub(crate) survives: bool,
+    /// Until when that engine tries again, where another leader was there already when it accepted the write.
+    #[serde(default)]
+    pub(crate) tries_until_ms: Option<u64>,
     pub(crate) write: Write,
 }
 

@@ -21,6 +21,9 @@ const KEPT_REVISIONS: usize = 10;
 /// afterwards.
 const PRUNE_AFTER_MS: u64 = 3_600_000;
 
+/// How long an engine goes on with a write that it accepted, in milliseconds, whoever asked for it being there or not.
+const ENGINE_TRIES_MS: u64 = 20_000;
+
 /// The most writes that wait for a later leader: more than any replica sends while it is cut off.
 const MAX_LIMBO: usize = 32;
 
@@ -126,32 +129,60 @@ impl SimCloud {
         CommitResult::Committed(version)
     }
 
-    /// Keeps a write of a leader that is cut off. Where another leads already, the write is lost for good.
+    /// Keeps a write of a leader that is cut off. Where another leads already, no log that counts has it; but the engine goes
+    /// on with it for a while, and gives it to that leader once it reaches it.
     pub(crate) fn keep_in_limbo(&mut self, via: &Address, write: Write) {
         let survives = self.random.chance(self.settings.late_commit_permille);
+        let now = self.now_ms();
         if let Some(swarm) = &mut self.swarm
-            && swarm.leader.is_none()
             && swarm.limbo.len() < MAX_LIMBO
         {
-            swarm.limbo.push(Limbo { by: via.clone(), survives, write });
+            let tries_until_ms = swarm.leader.is_some().then(|| now.saturating_add(ENGINE_TRIES_MS));
+            swarm.limbo.push(Limbo { by: via.clone(), survives, tries_until_ms, write });
         }
+    }
+
+    /// A machine reaches the leader again: what its engine still tries is committed now, in order.
+    pub(crate) fn hand_over_limbo(&mut self, key: u64) {
+        let now = self.now_ms();
+        let Some(machine) = self.machines.get(&key) else { return };
+        let (by, island) = (&machine.boot.address, machine.island);
+        let Some(swarm) = &mut self.swarm else { return };
+        let reaches = swarm.home == island && swarm.leader.is_some_and(|leader| leader != key);
+        let mut due = Vec::new();
+        swarm.limbo.retain(|entry| match entry.tries_until_ms {
+            Some(until_ms) if now > until_ms => false,
+            Some(_) if reaches && entry.by == *by => {
+                due.extend(entry.survives.then(|| entry.clone()));
+                false
+            }
+            _ => true,
+        });
+        due.into_iter().for_each(|entry| self.commit_late(entry));
     }
 
     /// There is a leader again: what was in its log is committed now, in order.
     pub(crate) fn settle_limbo(&mut self, elected: bool) {
-        let limbo = self.swarm.as_mut().map(|swarm| std::mem::take(&mut swarm.limbo)).unwrap_or_default();
-        for entry in limbo {
+        let Some(swarm) = &mut self.swarm else { return };
+        let (in_log, tried) =
+            std::mem::take(&mut swarm.limbo).into_iter().partition(|one| one.tries_until_ms.is_none());
+        swarm.limbo = tried;
+        let in_log: Vec<Limbo> = in_log;
+        for entry in in_log {
             // The same leader still has all of its log; another one has what reached it.
-            if elected && !entry.survives {
-                continue;
+            if !elected || entry.survives {
+                self.commit_late(entry);
             }
-            match entry.write {
-                Write::Head { base, head } => {
-                    self.commit_head(&entry.by, base, head, false);
-                }
-                Write::Call(action) => {
-                    let _late = self.apply_to_swarm(&action);
-                }
+        }
+    }
+
+    fn commit_late(&mut self, entry: Limbo) {
+        match entry.write {
+            Write::Head { base, head } => {
+                self.commit_head(&entry.by, base, head, false);
+            }
+            Write::Call(action) => {
+                let _late = self.apply_to_swarm(&action);
             }
         }
     }
