@@ -32,7 +32,7 @@ use crate::value::{Awaited, Data, Origin, OriginKind, Value};
 pub(crate) use conform::Blame;
 pub(crate) use instances::Instance;
 pub(crate) use lookups::PendingLookup;
-pub(crate) use text::show_value;
+pub(crate) use text::{show_value, write_ip};
 
 /// Steps of one evaluation. 10,000 members with their checks take about a million; a file that needs more
 /// than this would keep an operator waiting for seconds.

@@ -1,6 +1,7 @@
 //! From worked-out declarations to the graph, with where each value came from.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use kit_graph::{
 use kit_lang::Diagnostic;
 
 use crate::codes;
-use crate::eval::Evaluator;
+use crate::eval::{Evaluator, write_ip};
 use crate::expand::{Expanded, MemberValue};
 use crate::hir::{DefKind, DefRef, ExprId, Program};
 use crate::outside;
@@ -324,7 +325,7 @@ impl<'l, 'a> Lowering<'l, 'a> {
         let ip = match &member.ip.data {
             Data::Ip(ip) => {
                 self.came_from(&below(at, "ip"), member.ip.origin);
-                Some(ip.to_string())
+                Some(ip_text(*ip))
             }
             _ => None,
         };
@@ -355,7 +356,7 @@ impl<'l, 'a> Lowering<'l, 'a> {
     ) -> Member {
         let program = self.evaluator.program;
         let ip = match &member.ip.data {
-            Data::Ip(ip) => Some(ip.to_string()),
+            Data::Ip(ip) => Some(ip_text(*ip)),
             _ => None,
         };
         self.silent = true;
@@ -472,6 +473,14 @@ fn same_origins(a: &MemberValue, b: &MemberValue) -> bool {
         && same(&a.volume, &b.volume)
         && a.overrides.len() == b.overrides.len()
         && a.overrides.iter().zip(&b.overrides).all(|((at, a), (bt, b))| at == bt && same(a, b))
+}
+
+fn ip_text(ip: IpAddr) -> String {
+    /// What the longest IPv4 address takes.
+    const MOST: usize = 15;
+    let mut text = String::with_capacity(MOST);
+    write_ip(ip, &mut text);
+    text
 }
 
 /// `at.name`

@@ -1,6 +1,7 @@
 //! Values as text: in interpolations and in messages.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use crate::hir::Program;
 use crate::value::{Data, Opaque, Value};
@@ -14,9 +15,7 @@ pub(crate) fn write_scalar(data: &Data, out: &mut String) -> bool {
             let _ = write!(out, "{number}");
         }
         Data::Str(text) => out.push_str(text),
-        Data::Ip(ip) => {
-            let _ = write!(out, "{ip}");
-        }
+        Data::Ip(ip) => write_ip(*ip, out),
         Data::Cidr(cidr) => {
             let _ = write!(out, "{cidr}");
         }
@@ -28,6 +27,28 @@ pub(crate) fn write_scalar(data: &Data, out: &mut String) -> bool {
         _ => return false,
     }
     true
+}
+
+/// An address in its usual form. The IP of each member is written, and `Display` pads and measures what needs neither.
+pub(crate) fn write_ip(ip: IpAddr, out: &mut String) {
+    match ip {
+        IpAddr::V4(ip) => {
+            for (at, octet) in ip.octets().into_iter().enumerate() {
+                if at > 0 {
+                    out.push('.');
+                }
+                for (unit, at_least) in [(100, 100), (10, 10), (1, 0)] {
+                    if octet >= at_least {
+                        out.push(char::from(b'0' + octet / unit % 10));
+                    }
+                }
+            }
+        }
+        // Writing to a String cannot fail.
+        IpAddr::V6(ip) => {
+            let _ = write!(out, "{ip}");
+        }
+    }
 }
 
 /// A quantity that subtraction may have made negative.

@@ -264,6 +264,11 @@ impl<'a> Evaluator<'a> {
 
     /// A member's own fields.
     pub(crate) fn member_value(&mut self, def: DefRef, index: u32) -> Option<Rc<MemberValue>> {
+        if let Some(MemberSlot::Done(value)) =
+            self.groups.get(&def).and_then(|state| state.members.get(index as usize))
+        {
+            return Some(value.clone());
+        }
         let population = self.population(def).ok()?;
         match self.state(def).members.get(index as usize)? {
             MemberSlot::Done(value) => return Some(value.clone()),
@@ -303,8 +308,11 @@ impl<'a> Evaluator<'a> {
         };
         let schema = program.schema(kind);
         let mut given = std::mem::take(&mut self.scratch);
-        given.clear();
-        given.resize(schema.fields.len(), Value::new(Data::Missing, origin));
+        // Each member leaves it empty again, so that it is filled once for a group.
+        if given.len() != schema.fields.len() {
+            given.clear();
+            given.resize(schema.fields.len(), Value::new(Data::Missing, origin));
+        }
         let waits = self.member_own(def.module, kind, entry, &mut given).err();
         let mut member = MemberValue {
             ip: Value::new(Data::None, origin),
@@ -324,7 +332,7 @@ impl<'a> Evaluator<'a> {
                 }
             };
             *pinned = match (&waits, &machine.data) {
-                _ if is_given => own.clone(),
+                _ if is_given => std::mem::replace(own, Value::new(Data::Missing, origin)),
                 (Some(waits), _) => waits.clone(),
                 (None, Data::Description(description)) => description.fields[position].clone(),
                 (None, Data::Awaited(awaited)) => Value::new(Data::Awaited(*awaited), machine.origin),
