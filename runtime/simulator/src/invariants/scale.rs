@@ -42,6 +42,10 @@ fn more_than_wanted(scene: &Scene<'_>, request: &kit_model::MachineRequest) -> R
         .max()
         .unwrap_or(0);
     let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+    // No group has more than there are in all, and counting one for each machine that is asked for takes the square of them.
+    if scene.truth.count_live() < wanted {
+        return Ok(());
+    }
     let live = scene.truth.count_in_group(group, |machine| {
         machine.marks.token != request.token
             && !matches!(machine.state, MachineState::Terminated | MachineState::ShuttingDown)
