@@ -264,8 +264,7 @@ impl<'a> Evaluator<'a> {
 
     /// A member's own fields.
     pub(crate) fn member_value(&mut self, def: DefRef, index: u32) -> Option<Rc<MemberValue>> {
-        if let Some(MemberSlot::Done(value)) =
-            self.groups.get(&def).and_then(|state| state.members.get(index as usize))
+        if let Some(MemberSlot::Done(value)) = self.groups.get(&def).and_then(|state| state.members.get(index as usize))
         {
             return Some(value.clone());
         }
