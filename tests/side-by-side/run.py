@@ -60,7 +60,13 @@ def install():
         install = ["cargo", "install", "nickel-lang-cli", "--version", NICKEL, "--locked", "--no-default-features", "--features", "format"]
         subprocess.run([*install, "--root", str(PLACE), "--target-dir", str(PLACE / "nickel-build")], check=True)
         shutil.rmtree(PLACE / "nickel-build")
-    subprocess.run(["cargo", "build", "--quiet", "--bin", "kitc"], cwd=ROOT, check=True)
+
+
+def build():
+    """Kit's own program, from where Cargo says that it put it."""
+    command = ["cargo", "build", "--quiet", "--bin", "kitc", "--message-format", "json"]
+    lines = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    return next(made for made in (json.loads(line).get("executable") for line in lines) if made)
 
 
 # Each tool: what it says without being given the parameter, and without running the program (`check`); and what it says when it
@@ -76,7 +82,7 @@ def python(tool, what, directory, given):
 
 def check(tool, directory):
     if tool == "kit":
-        code, text = run([str(ROOT / "target/debug/kitc"), "check", "--format", "json", "cluster.kit"], cwd=directory)
+        code, text = run([KITC, "check", "--format", "json", "cluster.kit"], cwd=directory)
         return "" if code == 0 else text
     if tool == "nickel":
         code, text = run([str(PLACE / "bin/nickel"), "typecheck", "cluster.ncl"], cwd=directory)
@@ -89,7 +95,7 @@ def check(tool, directory):
 def evaluate(tool, directory, given):
     if tool == "kit":
         given = ["--set", "ssh_key=ops"] if given else []
-        code, text = run([str(ROOT / "target/debug/kitc"), "compile", "cluster.kit", *given], cwd=directory)
+        code, text = run([KITC, "compile", "cluster.kit", *given], cwd=directory)
         return "" if code == 0 else text
     if tool == "pkl":
         given = ["-p", "ssh_key=ops"] if given else []
@@ -170,7 +176,9 @@ def without_source(text, source):
 
 
 def main():
+    global KITC
     install()
+    KITC = build()
     show = "--show" in sys.argv
     for tool in TOOLS:
         found = check(tool, HERE / tool) or evaluate(tool, HERE / tool, True)
