@@ -42,15 +42,13 @@ async fn finished(world: &World, action: Action) {
     panic!("it was never done: {:#?}", world.list().await);
 }
 
-/// Waits until no machine is left: what is done may take a moment to show.
+/// Waits until no machine is left: an Engine says that a removal is under way before the machine has stopped.
 async fn gone(world: &World) {
     for _ in 0..TRIES {
         let machines = world.list().await.machines;
         if machines.iter().all(|machine| machine.state.is_terminal()) {
             return;
         }
-        let ending = |state| matches!(state, MachineState::ShuttingDown | MachineState::Terminated);
-        assert!(machines.iter().all(|machine| ending(machine.state)), "{machines:#?}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     panic!("it never ended: {:#?}", world.list().await);

@@ -114,10 +114,6 @@ pub struct DiskSwarm {
 pub struct Disk {
     /// True once it holds a file system.
     pub formatted: bool,
-    /// How often it was formatted.
-    pub formats: u32,
-    /// True if it was erased from outside: then blank does not mean new.
-    pub wiped: bool,
     /// The Swarm state on it.
     pub swarm: Option<DiskSwarm>,
 }

@@ -203,9 +203,10 @@ impl World {
         if self.records.formed_since.is_none() && Truth::of(&self.cloud, &self.uid).any_formed() {
             self.records.formed_since = Some(at_ms);
         }
-        let whole: Vec<Address> =
-            self.subject.managers().iter().filter(|member| self.is_whole(member)).cloned().collect();
-        for member in &whole {
+        // A machine of another revision that serves is made anew too, but it did not fail.
+        let serving: Vec<Address> =
+            self.subject.managers().iter().filter(|member| self.does_its_part(member)).cloned().collect();
+        for member in &serving {
             self.records.makes.remove(member);
         }
         let wanted = self.records.head.as_ref().and_then(|head| self.records.specs.get(&head.revision)).cloned();
@@ -257,9 +258,11 @@ impl World {
             let slots = 1..=if group.members.is_empty() { group.count } else { 0 };
             let slots = slots.map(|slot| Address::of_slot(&group.name, slot));
             for address in group.members.iter().cloned().chain(slots) {
-                if self.is_whole(&address) {
+                let serves = self.does_its_part(&address);
+                if serves {
                     self.records.makes.remove(&address);
-                } else {
+                }
+                if !(serves && self.is_as_wanted(&address)) {
                     broken.insert(address);
                 }
             }
@@ -354,14 +357,22 @@ impl World {
 
     /// True if a member or slot is all that the operator wants it to be, in truth.
     pub(super) fn is_whole(&self, address: &Address) -> bool {
+        self.does_its_part(address) && self.is_as_wanted(address)
+    }
+
+    fn is_as_wanted(&self, address: &Address) -> bool {
+        let wanted = self.wanted().content_of(address);
+        self.cloud.live_machines_at(address).any(|machine| Some(&machine.marks.content) == wanted)
+    }
+
+    /// True if the one machine of a member serves at its place, whether or not it is made as the revision says.
+    fn does_its_part(&self, address: &Address) -> bool {
         let spec = self.wanted();
         let truth = Truth::of(&self.cloud, &self.uid);
         let mut live = truth.live_machines_of(address);
         let (Some(machine), None) = (live.next(), live.next()) else { return false };
         let member = spec.members.get(address);
-        let content = self.cloud.machine(&machine.id).map(|machine| &machine.marks.content);
         if machine.state != MachineState::Running
-            || content != spec.content_of(address)
             || member.is_some_and(|member| member.ip.is_some() && member.ip != machine.ip)
             || (member.is_some_and(|member| member.volume.is_some()) && !truth.holds_own_volume(&machine))
         {

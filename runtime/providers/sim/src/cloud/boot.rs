@@ -87,12 +87,12 @@ impl SimCloud {
                 return (BootFinding::Refused(format!("the volume {} is retired", volume.id)), None);
             }
             if !volume.disk.formatted {
-                // Blank on a volume that was used before is a loss, and no reason to begin anew.
-                if volume.formed || volume.disk.wiped || volume.disk.formats > 0 {
+                // Blank on a volume that was formed is a loss, and no reason to begin anew. On one that never was there is
+                // nothing to lose, and a machine cannot tell a disk that was wiped from one that is new.
+                if volume.formed {
                     return newcomer(NewcomerReason::NoState);
                 }
                 volume.disk.formatted = true;
-                volume.disk.formats += 1;
             }
             volume.disk.swarm.clone()
         } else {

@@ -330,7 +330,7 @@ impl SimCloud {
     fn wipe_disk(&mut self, address: &Address) -> Result<(), HurtError> {
         if let Some(volume) = self.volume_of_member(address) {
             if let Some(volume) = self.volumes.get_mut(&volume) {
-                volume.disk = Disk { formatted: false, formats: volume.disk.formats, wiped: true, swarm: None };
+                volume.disk = Disk::default();
             }
             return Ok(());
         }
