@@ -180,7 +180,7 @@ fn a_wiped_disk_on_a_formed_volume_is_not_formatted_and_does_not_join() {
     let leader = member(world.leader());
     let findings = world.cloud.boot_findings(&leader, world.now);
     assert!(findings.contains(&(member(number), BootFinding::Newcomer(NewcomerReason::NoState))), "{findings:?}");
-    assert!(world.cloud.volumes().all(|volume| volume.disk.formatted));
+    assert!(world.cloud.volumes().all(|volume| volume.disk.formatted != (volume.marks.address == member(number))));
 }
 
 #[test]
