@@ -133,7 +133,7 @@ fn part(rule: Rule) -> Option<Part> {
         Rule::where_clause => Part::Node(REFINEMENT),
         Rule::block | Rule::group_block | Rule::test_block => Part::Node(BLOCK),
         Rule::element_block => Part::ElementBlock,
-        Rule::field => Part::Node(FIELD),
+        Rule::field | Rule::field_first => Part::Node(FIELD),
         Rule::member => Part::Node(MEMBER),
         Rule::for_fields | Rule::for_group | Rule::for_elements => Part::Node(FOR),
         Rule::if_fields | Rule::if_group => Part::Node(IF),
