@@ -143,7 +143,7 @@ impl<'a> Text<'a> {
         let text = self.shown.as_bytes();
         let at = at.min(text.len());
         let number = self.source.position(u32::try_from(at).unwrap_or(u32::MAX)).line;
-        let column_start = self.source.lines.line(&self.shown, number).map_or(at, |line| {
+        let column_start = self.source.lines().line(&self.shown, number).map_or(at, |line| {
             // The slice is a part of the text: their distance is where the line begins.
             line.as_ptr() as usize - self.shown.as_ptr() as usize
         });

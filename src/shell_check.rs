@@ -134,7 +134,7 @@ fn place(source: &Source, raw: Range<usize>, content: &ScriptText, line: u32) ->
     // A shell may speak of the line behind the last.
     let last = u32::try_from(content.text.trim_end().lines().count()).unwrap_or(u32::MAX);
     let first = source.position(offset(raw.start)).line + content.lines_before;
-    let text = source.lines.line(&source.text, first + line.clamp(1, last.max(1)) - 1)?;
+    let text = source.lines().line(&source.text, first + line.clamp(1, last.max(1)) - 1)?;
     // The slice is a part of the text: their distance is where the line begins.
     let begins = text.as_ptr() as usize - source.text.as_ptr() as usize;
     let (start, end) = (begins.max(raw.start), (begins + text.len()).min(raw.end));

@@ -1,5 +1,7 @@
 //! Source files: their identity, their text, places in them.
 
+use std::sync::OnceLock;
+
 use crate::codes;
 use crate::diagnostic::Diagnostic;
 
@@ -38,21 +40,24 @@ pub struct Source {
     pub name: String,
     /// Its text.
     pub text: String,
-    /// Where its lines begin.
-    pub lines: LineIndex,
+    /// Found when somebody asks: in a file without errors nobody does.
+    lines: OnceLock<LineIndex>,
 }
 
 impl Source {
     /// A file with a name and a text.
     pub fn new(id: SourceId, name: impl Into<String>, text: impl Into<String>) -> Source {
-        let text = text.into();
-        let lines = LineIndex::new(&text);
-        Source { id, name: name.into(), text, lines }
+        Source { id, name: name.into(), text: text.into(), lines: OnceLock::new() }
+    }
+
+    /// Where its lines begin.
+    pub fn lines(&self) -> &LineIndex {
+        self.lines.get_or_init(|| LineIndex::new(&self.text))
     }
 
     /// Line and column of a byte offset.
     pub fn position(&self, offset: u32) -> LineColumn {
-        self.lines.position(&self.text, offset)
+        self.lines().position(&self.text, offset)
     }
 }
 
