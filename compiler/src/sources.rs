@@ -81,10 +81,13 @@ impl Sources {
         self.parsed.entry(id).or_insert_with(|| kit_lang::parse(text)).clone()
     }
 
-    /// A text, parsed, and kept no longer: a tree is many times as large as its text.
+    /// A text, parsed, and kept no longer: a tree is many times as large as its text. The trees of the standard library
+    /// are small, and there for whoever compiles again.
     pub(crate) fn take_parsed(&mut self, id: SourceId) -> Parse {
         let parsed = self.parse(id);
-        self.parsed.remove(&id);
+        if !self.standard.values().any(|standard| *standard == id) {
+            self.parsed.remove(&id);
+        }
         parsed
     }
 
