@@ -43,7 +43,7 @@ pub(crate) struct Entry<'a> {
     pub(crate) id: Rc<str>,
     pub(crate) decl: &'a MemberDecl,
     /// The variables of the `for`s around it.
-    env: Option<Rc<[Value]>>,
+    env: Option<Box<[Value]>>,
 }
 
 #[derive(Debug, Clone)]

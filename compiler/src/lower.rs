@@ -314,7 +314,7 @@ impl<'l, 'a> Lowering<'l, 'a> {
             if alike && pattern.is_none() {
                 pattern = Some((member, lowered.clone()));
             }
-            lowered.id = entry.id.to_string();
+            lowered.id = String::from(&*entry.id);
             members.push(lowered);
         }
         members

@@ -85,7 +85,10 @@ impl Graph {
     /// The canonical bytes: JSON in a fixed order of fields, without white space, with a final newline.
     #[must_use]
     pub fn to_canonical_bytes(&self) -> Vec<u8> {
-        let mut bytes = serde_json::to_vec(self).unwrap_or_default();
+        // Through a buffer, as it is written in pieces of a few bytes, each of which would look for room in the bytes.
+        let mut writer = std::io::BufWriter::new(Vec::new());
+        let _ = serde_json::to_writer(&mut writer, self);
+        let mut bytes = writer.into_inner().unwrap_or_default();
         bytes.push(b'\n');
         bytes
     }

@@ -207,7 +207,7 @@ impl<'a> Evaluator<'a> {
                             free.insert(index);
                         }
                     }
-                    let env = (self.stack.len() > self.base).then(|| Rc::from(&self.stack[self.base..]));
+                    let env = (self.stack.len() > self.base).then(|| Box::from(&self.stack[self.base..]));
                     population.entries.push(Entry { id, decl, env });
                 }
                 Item::For(repeated) => {
@@ -284,7 +284,7 @@ impl<'a> Evaluator<'a> {
         let machine = self.group_machine(def);
         let outer = std::mem::replace(&mut self.base, self.stack.len());
         if let Some(env) = &entry.env {
-            self.stack.extend(env.iter().cloned());
+            self.stack.extend_from_slice(env);
         }
         let value = Rc::new(self.member_fields(def, &machine, entry));
         self.stack.truncate(self.base);
