@@ -108,6 +108,8 @@ pub(crate) struct Make {
 pub(crate) struct Repeat {
     pub(crate) what: String,
     pub(crate) times: u32,
+    /// True if the member did not serve at some time since: if it does again, what was sent has helped.
+    pub(crate) was_broken: bool,
 }
 
 /// Who sends a call.

@@ -9,8 +9,8 @@ use std::time::Duration;
 use kit_docker::{BOOT_DOCUMENT, Door, KITC, MACHINE_SOCKET, REVISION, USER_DATA};
 use kit_graph::Value;
 use kit_model::{
-    Action, Authority, BootDocument, Call, CallId, ErrorClass, Generation, MachineRequest, MachineState, Outcome,
-    Provider as _, Token, VolumeId, VolumeState,
+    Action, Authority, BootDocument, Call, CallId, ErrorClass, Generation, MachineId, MachineRequest, MachineState,
+    Outcome, Provider as _, Token, VolumeId, VolumeState,
 };
 use world::{World, create_network, engine, image, instance, provider_at};
 
@@ -240,6 +240,17 @@ async fn a_making_that_was_cut_short_is_finished_by_the_next() {
     }
 }
 
+/// Freezes a machine: while processes are born in it, as they are when it boots, the kernel may refuse.
+async fn freeze(world: &World, id: &MachineId) {
+    for _ in 0..20 {
+        if world.docker(&["pause", id.as_str()]).is_some() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    panic!("{id} cannot be frozen");
+}
+
 #[tokio::test]
 async fn a_killed_machine_is_stopped_and_starts_again_with_what_it_had() {
     let Some(world) = engine().await else { return };
@@ -258,11 +269,11 @@ async fn a_killed_machine_is_stopped_and_starts_again_with_what_it_had() {
     assert_eq!(world.call(Action::StartMachine { machine: id.clone() }).await, Outcome::Done);
     assert_eq!(world.call(Action::RebootMachine { machine: id.clone() }).await, Outcome::Done);
     // A frozen machine is there, and a reboot frees it.
-    world.docker(&["pause", id.as_str()]).expect("frozen");
+    freeze(&world, &id).await;
     assert_eq!(world.list().await.machines[0].state, MachineState::Running);
     assert_eq!(world.call(Action::RebootMachine { machine: id.clone() }).await, Outcome::Done);
     assert_eq!(world.docker(&["exec", id.as_str(), "cat", "/var/lib/docker/mark"]).as_deref(), Some("kept"));
-    world.docker(&["pause", id.as_str()]).expect("frozen");
+    freeze(&world, &id).await;
     assert_eq!(world.call(Action::TerminateMachine { machine: id.clone() }).await, Outcome::Done);
     let ended = world.list().await;
     assert_eq!(ended.machines[0].state, MachineState::Terminated);

@@ -204,10 +204,10 @@ impl World {
             self.records.formed_since = Some(at_ms);
         }
         // A machine of another revision that serves is made anew too, but it did not fail.
-        let serving: Vec<Address> =
-            self.subject.managers().iter().filter(|member| self.does_its_part(member)).cloned().collect();
-        for member in &serving {
-            self.records.makes.remove(member);
+        let subject = Arc::clone(&self.subject);
+        for member in subject.managers() {
+            let serves = self.does_its_part(member);
+            self.note_service(member, serves);
         }
         let wanted = self.records.head.as_ref().and_then(|head| self.records.specs.get(&head.revision)).cloned();
         let answering: BTreeSet<&Address> =
@@ -259,9 +259,7 @@ impl World {
             let slots = slots.map(|slot| Address::of_slot(&group.name, slot));
             for address in group.members.iter().cloned().chain(slots) {
                 let serves = self.does_its_part(&address);
-                if serves {
-                    self.records.makes.remove(&address);
-                }
+                self.note_service(&address, serves);
                 if !(serves && self.is_as_wanted(&address)) {
                     broken.insert(address);
                 }
@@ -302,6 +300,18 @@ impl World {
         }
     }
 
+    /// A machine that serves did not fail, and what was sent for it was not in vain.
+    fn note_service(&mut self, address: &Address, serves: bool) {
+        if serves {
+            self.records.makes.remove(address);
+            if self.records.repeats.get(address).is_some_and(|repeat| repeat.was_broken) {
+                self.records.repeats.remove(address);
+            }
+        } else if let Some(repeat) = self.records.repeats.get_mut(address) {
+            repeat.was_broken = true;
+        }
+    }
+
     /// Notes that a manager is taken away from the Swarm by us.
     pub(super) fn note_disruption(&mut self, address: &Address, what: &'static str) {
         self.records.disruptions.insert(address.clone(), Disruption { what, was_silent: false, ended_ms: None });
@@ -328,12 +338,15 @@ impl World {
         }
         let address = &admission.call.address;
         let what = format!("{} {:?}", fingerprint(&admission.call.action), self.identity(address));
-        let repeat =
-            self.records.repeats.entry(address.clone()).or_insert_with(|| Repeat { what: String::new(), times: 0 });
+        let repeat = self.records.repeats.entry(address.clone()).or_insert_with(|| Repeat {
+            what: String::new(),
+            times: 0,
+            was_broken: false,
+        });
         if repeat.what == what {
             repeat.times += 1;
         } else {
-            *repeat = Repeat { what, times: 1 };
+            *repeat = Repeat { what, times: 1, was_broken: false };
         }
     }
 
