@@ -48,6 +48,22 @@ const NESTS: &[(&str, &str, &str)] = &[
     ("mixed", "[{ a = (f(", ")) }]"),
 ];
 
+/// What the count of brackets takes for closed and the grammar does not: pest's guard of the stack ends these, and is
+/// not there without its feature `std`.
+#[test]
+fn what_is_deeper_than_it_looks_is_refused() {
+    for (what, before, line) in [
+        ("a line that begins as a declaration does", "let x = ", format!("{}\nlet in ", "[".repeat(60))),
+        ("components on one line", "", format!("{}\nlet a = 1, ", "component a { ".repeat(60))),
+        ("a comment that is none", "let x = ", "[\"${#\",".to_owned()),
+    ] {
+        let text = format!("{before}{}", line.repeat(200_000 / line.len()));
+        let parsed = parse(&text);
+        assert!(parsed.has_errors(), "{what}");
+        assert_eq!(parsed.syntax().text(), text.as_str(), "{what}");
+    }
+}
+
 #[test]
 fn a_thousand_of_every_bracket() {
     for (what, open, close) in NESTS {
