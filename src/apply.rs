@@ -166,7 +166,13 @@ impl Apply {
             };
             site.keep_given(&machine).await?;
             let spec = Revision::of(&graph)?.spec;
-            self.replicate(&Operator::new(Arc::new(site)), member, &spec).await
+            let usher = site.usher(&graph, Arc::new(Printer { format: self.format }))?;
+            let usher = usher.map(|usher| tokio::spawn(usher.run()));
+            let ended = self.replicate(&Operator::new(Arc::new(site)), member, &spec).await;
+            if let Some(usher) = usher {
+                usher.abort();
+            }
+            ended
         })
     }
 
@@ -364,8 +370,8 @@ fn runs_elsewhere(member: &Address) -> Failure {
 }
 
 /// Events on standard output, as they come.
-struct Printer {
-    format: Format,
+pub(crate) struct Printer {
+    pub(crate) format: Format,
 }
 
 impl EventSink for Printer {

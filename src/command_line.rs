@@ -112,6 +112,9 @@ pub(crate) enum Command {
     /// Say what an error code means, or where the values of an address come from
     Explain(Deferred<crate::explain::Explain>),
 
+    /// Boot a machine that Kit made: its volume, its engine, the Swarm, its replica
+    Boot(Deferred<crate::boot::Boot>),
+
     /// Print the completions of a shell
     Completions(Deferred<crate::completions::Completions>),
 }
@@ -125,7 +128,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Run a cluster", &["plan", "apply", "commit", "rollback", "pause", "resume", "recover", "destroy"]),
     ("Look at a cluster", &["status", "history", "events"]),
     ("Try it without a cloud", &["simulate", "sim"]),
-    ("The rest", &["completions"]),
+    ("The rest", &["boot", "completions"]),
 ];
 
 const EXAMPLES: &str = "\

@@ -6,6 +6,7 @@ mod apply;
 mod ask;
 mod below;
 mod beside;
+mod boot;
 mod check;
 mod cluster;
 mod codes;
@@ -111,6 +112,7 @@ fn run(arguments: CommandLine, console: &mut Console) -> Result<Exit, Failure> {
         Command::Simulate(verb) => verb.0.run(console),
         Command::Test(verb) => verb.0.run(console),
         Command::Explain(verb) => verb.0.run(console),
+        Command::Boot(verb) => verb.0.run(console),
         Command::Completions(verb) => verb.0.run(console),
     }
 }

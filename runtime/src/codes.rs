@@ -47,6 +47,13 @@ codes! {
     NO_WAY = "KIT8030", "no way to a manager";
     NOT_A_MANAGER = "KIT8031", "an engine that is no manager of a cluster";
     NO_IMAGE = "KIT8032", "an image that cannot be had";
+    BAD_BOOT_DOCUMENT = "KIT8040", "a boot document that cannot be carried out";
+    NO_VOLUME = "KIT8041", "the machine's volume is not there";
+    WRONG_VOLUME = "KIT8042", "a volume that is not this machine's";
+    ENGINE_STAYS_OFF = "KIT8043", "the state of the machine's node is of no use any more";
+    ENGINE_NOT_STARTED = "KIT8044", "the machine's engine does not run as it should";
+    REPLICA_NOT_STARTED = "KIT8045", "the machine's replica does not start";
+    NOT_IN_SWARM = "KIT8046", "the machine does not come into the Swarm";
 }
 
 /// The code as the table has it: for a code that came in as text.

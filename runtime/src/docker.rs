@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -138,6 +139,48 @@ impl DockerSite {
         let socket = door.socket().to_owned();
         doors.open.insert(member.clone(), door);
         Ok(socket)
+    }
+}
+
+/// The engines of a cluster's machines, as one of its managers reaches them.
+pub(crate) struct Engines {
+    cluster: String,
+    provider: Arc<DockerProvider>,
+    directory: TempDir,
+    opened: AtomicUsize,
+}
+
+/// The engine of one machine, as long as this lives.
+pub(crate) struct OpenEngine {
+    pub(crate) engine: Engine,
+    _door: Door,
+}
+
+impl Engines {
+    /// Those of the cluster of `graph`, from the machine of one of its managers; none where its provider is another.
+    ///
+    /// # Errors
+    /// When the provider's settings do not fit, or no directory can be made.
+    pub(crate) fn inside(graph: &Graph) -> Result<Option<Self>, OperatorError> {
+        let provider = &graph.cluster.provider;
+        if provider.kind != PROVIDER {
+            return Ok(None);
+        }
+        let made = DockerProvider::inside_machine(provider)
+            .map_err(|why| OperatorError::new(codes::CANNOT_APPLY, format!("{PROVIDER}: {why}")))?;
+        let directory = tempfile::Builder::new().prefix("kit-").tempdir().map_err(|error| {
+            OperatorError::new(codes::STATE_UNREADABLE, format!("no directory for ways to machines: {error}"))
+        })?;
+        let cluster = graph.cluster.name.clone();
+        Ok(Some(Self { cluster, provider: Arc::new(made), directory, opened: AtomicUsize::new(0) }))
+    }
+
+    /// That of the machine of `address`.
+    pub(crate) fn of(&self, address: &Address) -> std::io::Result<OpenEngine> {
+        let number = self.opened.fetch_add(1, Ordering::Relaxed);
+        let door = Door::open(&self.provider, &self.cluster, address, self.directory.path(), number)?;
+        let engine = Engine::at(door.socket()).shown_as(format!("the machine of {address}"));
+        Ok(OpenEngine { engine, _door: door })
     }
 }
 

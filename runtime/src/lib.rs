@@ -1,6 +1,7 @@
 //! Performs what the planner decides: the driver, the executor, stores and what an operator sees.
 
 mod atomic_file;
+mod boot;
 mod clock;
 mod cluster_key;
 pub mod codes;
@@ -23,9 +24,11 @@ mod site;
 mod sites;
 mod state_directory;
 mod surroundings;
+mod usher;
 mod vars;
 mod way;
 
+pub use boot::{BootPlaces, Booted, boot_machine};
 pub use clock::{Clock, SystemClock, boot_id};
 pub use cluster_key::{keep_key, key_of, new_key};
 pub use codes::{CODES, ErrorPage, code_of};
@@ -51,5 +54,6 @@ pub use site::Site;
 pub use sites::{find_simulated, find_site, is_simulated, make_site, serve, site_of};
 pub use state_directory::StateDirectory;
 pub use surroundings::{Host, HostState, Surroundings};
+pub use usher::Usher;
 pub use vars::{Vars, VarsSource, VarsStore};
 pub use way::Way;

@@ -13,13 +13,16 @@ use kit_model::{
 use kit_swarm::{Engine, EngineService, ManagerEngine};
 
 use crate::clock::{Clock as _, SystemClock};
+use crate::docker::Engines;
 use crate::error::OperatorError;
+use crate::event_log::{EventLog, EventSink};
 use crate::machine::ThisMachine;
 use crate::operator::Revision;
 use crate::providers::ReachedFrom;
 use crate::site::Site;
 use crate::state_directory::StateDirectory;
 use crate::surroundings::{Host, HostState, Surroundings};
+use crate::usher::Usher;
 use crate::way::Way;
 use crate::{codes, file_name};
 
@@ -156,6 +159,23 @@ impl ManagerSite {
         let revision = RevisionId::new(graph.hash.as_str());
         let kept = state.revisions().put_revision(&revision, &graph.to_canonical_bytes()).await;
         kept.map_err(|error| unreadable(error.to_string()))
+    }
+
+    /// What lets new machines of the cluster into its Swarm while this machine leads; none where its provider has no way to them.
+    ///
+    /// # Errors
+    /// When the provider's settings do not fit.
+    pub fn usher(&self, graph: &Graph, events: Arc<dyn EventSink>) -> Result<Option<Usher>, OperatorError> {
+        let Some(machines) = Engines::inside(graph)? else { return Ok(None) };
+        Ok(Some(Usher {
+            manager: Arc::clone(&self.manager),
+            provider: Arc::clone(&self.provider),
+            machines,
+            policy: self.policy(),
+            log: EventLog::in_directory(&self.member_directory(&self.member)),
+            member: self.member.clone(),
+            events,
+        }))
     }
 
     /// Refuses to be taken for another cluster than this.

@@ -4,9 +4,11 @@
 //! outputs, byte for byte.
 
 mod attempts;
+mod boot;
 mod bugs;
 mod change;
 mod draft;
+mod entry;
 mod gate;
 mod majority;
 mod making;
@@ -26,12 +28,14 @@ mod survey;
 mod volumes;
 
 pub use attempts::Attempts;
+pub use boot::{BootRefusal, BootStep, Entry, Found, FoundRecord, FoundSwarm, VolumeRecord, boot};
 #[cfg(feature = "planted-bugs")]
 pub use bugs::{Bug, plant};
 pub use change::{
     ChangeRefused, MAX_HISTORY, MAX_PAUSE_REASON_CHARS, Resume, commit_revision, destroy, pause, resume,
     rollback_target,
 };
+pub use entry::{NotLetIn, may_enter};
 pub use gate::{Gate, Refusal};
 pub use majority::{Voters, majority};
 pub use memory::Memory;

@@ -1,9 +1,9 @@
 //! Which machine an engine runs on, and which clusters its Swarm holds.
 
-use kit_model::{Address, ClusterUid, StoreError};
+use kit_model::{Address, ClusterUid, Generation, StoreError};
 
 use crate::engine::{Engine, EngineError, LOOK_PATIENCE};
-use crate::names::{ADDRESS_LABEL, UID_LABEL, uid_of_head};
+use crate::names::{ADDRESS_LABEL, GENERATION_LABEL, UID_LABEL, uid_of_head};
 use crate::store::all_named;
 
 /// What an engine says of its machine.
@@ -13,6 +13,8 @@ pub struct Identity {
     pub uid: Option<ClusterUid>,
     /// Which member or slot of it.
     pub address: Option<Address>,
+    /// Which making of it.
+    pub generation: Option<Generation>,
     /// True if it is a manager of a Swarm.
     pub is_manager: bool,
 }
@@ -32,6 +34,7 @@ impl Engine {
         Ok(Identity {
             uid: label(UID_LABEL).map(ClusterUid::from),
             address: label(ADDRESS_LABEL).map(Address::from),
+            generation: label(GENERATION_LABEL).and_then(|text| text.parse().ok()).map(Generation),
             is_manager: info.swarm.is_some_and(|swarm| swarm.control_available == Some(true)),
         })
     }
@@ -55,12 +58,13 @@ mod tests {
 
     #[tokio::test]
     async fn an_engine_says_who_its_machine_is_by_its_labels() {
-        let info = r#"{"Labels":["kit.uid=u","kit.address=managers.m1","other"],"Swarm":{"ControlAvailable":true}}"#;
+        let info = r#"{"Labels":["kit.uid=u","kit.address=managers.m1","kit.generation=7","other"],"Swarm":{"ControlAvailable":true}}"#;
         let made_up = MadeUp::saying(vec![says(info), says(r#"{"Labels":null}"#)]);
-        let expected = Identity { uid: Some("u".into()), address: Some("managers.m1".into()), is_manager: true };
+        let (uid, address) = (Some("u".into()), Some("managers.m1".into()));
+        let expected = Identity { uid, address, generation: Some(Generation(7)), is_manager: true };
         assert_eq!(made_up.engine.identity().await.unwrap(), expected);
         let strange = made_up.engine.identity().await.unwrap();
-        assert_eq!(strange, Identity { uid: None, address: None, is_manager: false });
+        assert_eq!(strange, Identity { uid: None, address: None, generation: None, is_manager: false });
     }
 
     #[tokio::test]

@@ -32,11 +32,19 @@ impl EngineService {
         Self { stop, start }
     }
 
-    pub(crate) async fn stop(&self) -> Result<(), String> {
+    /// Stops it.
+    ///
+    /// # Errors
+    /// When the command cannot be run, fails, or does not end.
+    pub async fn stop(&self) -> Result<(), String> {
         run(&self.stop).await
     }
 
-    pub(crate) async fn start(&self) -> Result<(), String> {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When the command cannot be run, fails, or does not end.
+    pub async fn start(&self) -> Result<(), String> {
         run(&self.start).await
     }
 }
