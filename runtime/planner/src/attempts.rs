@@ -64,6 +64,8 @@ impl Attempts {
         match outcome {
             Outcome::Done => {
                 attempt.done = true;
+                // What was sent may have arrived as late as now, and takes its time to show from then on.
+                attempt.next_ms = now.boot_ms.saturating_add(growing(REPEAT_MS, count, policy));
                 if !call.action.is_for_swarm() {
                     self.throttled = None;
                 }
