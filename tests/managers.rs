@@ -183,6 +183,7 @@ async fn form(manager: &Manager) -> Graph {
         manager_ips: Vec::new(),
         seed: true,
         has_volume: true,
+        disk: None,
     };
     manager.write("boot.json", &serde_json::to_string(&made).expect("JSON"));
     manager.put(Path::new(env!("CARGO_BIN_EXE_kitc")), "/usr/local/bin/kitc");

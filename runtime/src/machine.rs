@@ -132,6 +132,7 @@ mod tests {
             manager_ips: Vec::new(),
             seed: false,
             has_volume: true,
+            disk: None,
         };
         fs::write(&path, serde_json::to_vec(&document).unwrap()).unwrap();
         assert_eq!(boot_document_at(&path).unwrap(), Some(document));

@@ -96,6 +96,7 @@ fn request_of(world: &impl CloudWorld, id: &str, generation: u64, ip: u8, has_vo
         manager_ips: Vec::new(),
         seed: false,
         has_volume,
+        disk: None,
     };
     let (content, ip) = (ContentHash::from("content"), Some(world.ip(ip)));
     MachineRequest {

@@ -26,6 +26,19 @@ pub struct BootDocument {
     pub seed: bool,
     /// True if it has a volume for its state.
     pub has_volume: bool,
+    /// The disk with its state, where its provider only attaches it; none where it mounts it too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<BootDisk>,
+}
+
+/// The disk of a machine with a volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BootDisk {
+    /// The serial that it shows to the machine: the one thing that no kernel gives to another disk.
+    pub serial: String,
+    /// True if the cluster made it for this member and it was never formed: only then may it be formatted, once it is found
+    /// blank too.
+    pub is_new: bool,
 }
 
 /// What a machine found on its volume when it booted.

@@ -19,7 +19,7 @@ mod swarm;
 mod traits;
 
 pub use action::{Action, Authority, Call, CallError, CallId, ErrorClass, MachineRequest, Outcome, Permit};
-pub use boot::{BootDocument, BootFinding, NewcomerReason};
+pub use boot::{BootDisk, BootDocument, BootFinding, NewcomerReason};
 pub use clock::Now;
 pub use codes::{REASONS, ReasonPage};
 pub use event::{Effect, EffectId, Event, Level, Observation, ReplicaIdentity, Report};

@@ -88,6 +88,8 @@ pub enum Entry {
     Begin,
     /// It waits until a manager lets it in.
     LetIn,
+    /// Not at all: it was made for something else.
+    Apart,
 }
 
 /// Why an engine must not start.
@@ -163,7 +165,11 @@ pub fn boot(document: &BootDocument, found: &Found) -> BootStep {
             finding: BootFinding::Newcomer(NewcomerReason::NoState),
             record: recorded.is_none().then(|| record(None)),
             // A volume that was a node once is no place to begin another Swarm, whatever the document allows.
-            entry: if document.seed && known.is_none() { Entry::Begin } else { Entry::LetIn },
+            entry: match document.seed && known.is_none() {
+                true => Entry::Begin,
+                false if document.manager || !document.manager_ips.is_empty() => Entry::LetIn,
+                false => Entry::Apart,
+            },
         },
     }
 }
@@ -184,6 +190,7 @@ mod tests {
             manager_ips: Vec::new(),
             seed,
             has_volume: true,
+            disk: None,
         }
     }
 
@@ -224,6 +231,20 @@ mod tests {
             BootStep::Refuse(BootRefusal::AnotherNode { record, found }) => format!("refused: {record}, not {found}"),
             other => format!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_machine_that_knows_of_no_manager_joins_nothing() {
+        let plain = BootDocument { manager: false, has_volume: false, ..document(false) };
+        let found =
+            Found { mounted: false, record: FoundRecord::None, other: None, swarm: FoundSwarm::None, now_s: NOW_S };
+        let enters = |document: &BootDocument| match boot(document, &found) {
+            BootStep::Start { entry, .. } => entry,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(enters(&plain), Entry::Apart);
+        let worker = BootDocument { manager_ips: vec![[10, 0, 0, 1].into()], ..plain };
+        assert_eq!(enters(&worker), Entry::LetIn);
     }
 
     #[test]

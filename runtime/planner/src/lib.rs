@@ -7,6 +7,7 @@ mod attempts;
 mod boot;
 mod bugs;
 mod change;
+mod disk;
 mod draft;
 mod entry;
 mod gate;
@@ -35,6 +36,7 @@ pub use change::{
     ChangeRefused, MAX_HISTORY, MAX_PAUSE_REASON_CHARS, Resume, commit_revision, destroy, pause, resume,
     rollback_target,
 };
+pub use disk::{DiskName, DiskStep, FoundDisk, disk};
 pub use entry::{NotLetIn, may_enter};
 pub use gate::{Gate, Refusal};
 pub use majority::{Voters, majority};

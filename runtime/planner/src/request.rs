@@ -72,6 +72,7 @@ pub(crate) fn render(
         // The seed's first machine alone: what is made later joins what is there.
         seed: generation == Generation(0) && spec.seed().is_some_and(|seed| seed.address == *address),
         has_volume: member.is_some_and(|member| member.volume.is_some()),
+        disk: None,
     };
     let request = MachineRequest::hash_of(address, generation, content, ip, &boot);
     MachineRequest {

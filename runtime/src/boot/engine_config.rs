@@ -81,6 +81,7 @@ mod tests {
             manager_ips: Vec::new(),
             seed: false,
             has_volume: true,
+            disk: None,
         };
         let config = EngineConfig::at(&path);
         assert!(config.say(&document).unwrap());

@@ -1,6 +1,7 @@
 //! What a machine does when it boots: it knows its volume and whose it is, then starts its engine, comes into the Swarm, and
 //! starts its replica. What is as it should be is left as it is.
 
+mod disk;
 mod engine_config;
 mod ground;
 mod own_address;
@@ -19,6 +20,7 @@ use crate::codes;
 use crate::error::OperatorError;
 use crate::event_log::EventSink;
 use crate::machine::boot_document_at;
+use disk::Disk;
 use engine_config::EngineConfig;
 use ground::Ground;
 use steps::Steps;
@@ -145,24 +147,34 @@ impl Machine<'_> {
         Ok(Booted { changed: self.steps.changed(), node })
     }
 
-    /// Whether the engine runs and says that this is the machine it is. One that runs and does not say so is stopped: it may
-    /// stand on a disk that is not its volume.
+    /// Whether the engine runs on the machine's volume and says that this is the machine it is. Any other that runs is stopped:
+    /// it may have begun on a disk that is not its volume.
     async fn engine_is_ours(&mut self) -> Result<bool, OperatorError> {
         let Ok(identity) = self.engine.identity().await else { return Ok(false) };
         let document = &self.document;
         let ours = identity.uid.as_ref() == Some(&document.uid)
             && identity.address.as_ref() == Some(&document.address)
-            && identity.generation == Some(document.generation);
+            && identity.generation == Some(document.generation)
+            && (!document.has_volume || self.ground.look()?.mounted);
         if !ours {
             self.stop_engine().await?;
-            self.steps.did("boot-engine", "an engine ran that does not say whose machine this is: stopped".to_owned());
+            self.steps.did(
+                "boot-engine",
+                "an engine ran that does not say whose machine this is, or not on its volume: stopped".to_owned(),
+            );
         }
         Ok(ours)
     }
 
     /// What is to be done here. Where nothing good would come of a running engine, it is off when this comes back.
     async fn judge(&mut self, runs: bool) -> Result<(BootFinding, Option<VolumeRecord>, Entry), OperatorError> {
-        let found = self.ground.look()?;
+        let mut found = self.ground.look()?;
+        if let Some(disk) = self.document.disk.as_ref().filter(|_| !found.mounted) {
+            let formatted = Disk::of(&self.document, disk, &self.places.state).stand().await?;
+            let how = if formatted { "was new and blank: formatted, and mounted" } else { "is mounted" };
+            self.steps.did("boot-disk", format!("the disk {} {how}", disk.serial));
+            found = self.ground.look()?;
+        }
         let why = match boot(&self.document, &found) {
             BootStep::Start { finding, record, entry } => {
                 self.steps.is("boot-volume", self.ground.shown(&self.document));
@@ -269,6 +281,7 @@ impl Machine<'_> {
             Entry::As(node) => (Some(node), RETURN_PATIENCE),
             Entry::Begin => (None, RETURN_PATIENCE),
             Entry::LetIn => (None, ENTRY_PATIENCE),
+            Entry::Apart => return Ok(None),
         };
         let begun = Instant::now();
         let mut told = false;

@@ -121,6 +121,7 @@ mod tests {
             manager_ips: Vec::new(),
             seed: true,
             has_volume: true,
+            disk: None,
         };
         let directory = tempfile::tempdir().unwrap();
         // Larger than a piece, and no whole number of blocks.

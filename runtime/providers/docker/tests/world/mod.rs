@@ -139,6 +139,7 @@ impl World {
             manager_ips: Vec::new(),
             seed: false,
             has_volume: false,
+            disk: None,
         };
         let content = ContentHash::from("content");
         MachineRequest {

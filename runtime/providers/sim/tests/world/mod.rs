@@ -133,6 +133,7 @@ impl World {
             manager_ips: (1..=self.size).map(self::ip).collect(),
             seed,
             has_volume: manager,
+            disk: None,
         };
         let content = ContentHash::from("content");
         MachineRequest {
