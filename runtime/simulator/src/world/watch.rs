@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kit_model::{
-    Action, Address, Availability, Blocked, BootId, Leadership, MachineId, MachineState, NodeId, Outcome,
+    Action, Address, Availability, Blocked, BootId, Leadership, MachineId, MachineState, NodeId, Operation, Outcome,
     ReplicaIdentity, Role, VolumeId,
 };
 use kit_planner::Reconciler;
@@ -220,8 +220,10 @@ impl World {
             if disruption.ended_ms.is_none() && (gone || (answers && disruption.was_silent)) {
                 disruption.ended_ms = Some(at_ms);
             }
-            // What never took effect disrupted nobody; it is known to be so once its operation is over.
-            disruption.was_silent || operations.is_some_and(|operations| operations.contains_key(member))
+            // What never took effect disrupted nobody; it is known to be so once its operation is over, or its
+            // condemnation is withdrawn.
+            let stands = |operation: &Operation| disruption.what != "ended" || !operation.condemned.is_empty();
+            disruption.was_silent || operations.is_some_and(|operations| operations.get(member).is_some_and(stands))
         });
     }
 
