@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use kit_compiler::{MAX_LOOKUP_ROUNDS, Step};
+use kit_compiler::{Compiled, MAX_LOOKUP_ROUNDS, Step};
 use kit_graph::{Graph, SecretText};
 use kit_lang::SourceId;
 use kit_lang::ast::{AstNode as _, Decl};
@@ -23,6 +23,8 @@ use crate::{cluster, codes, files, formats};
 /// A file that was compiled.
 struct Built {
     graph: Graph,
+    /// Its canonical bytes.
+    bytes: Vec<u8>,
     /// The secrets that were given, by the names that the graph has for them.
     secrets: BTreeMap<String, SecretText>,
     /// The text that it was compiled from.
@@ -176,7 +178,8 @@ impl Input {
                         let at = inputs.snapshot_asked_at().map(str::to_owned);
                         asker.answered_by(compiled.graph.lookups.keys(), &files::shown(path), at);
                     }
-                    return Some(Built { graph: compiled.graph, secrets: compiled.secrets, root });
+                    let Compiled { graph, bytes, secrets, .. } = *compiled;
+                    return Some(Built { graph, bytes, secrets, root });
                 }
                 Step::Failed(found) => {
                     findings.diagnostics.extend(found.diagnostics);
@@ -277,8 +280,8 @@ impl Compile {
 
     fn graph(&self, findings: &mut Findings) -> Option<(Vec<u8>, SourceId)> {
         let mut asker = Asker::new(&self.input.file, &cluster::kept_by_default());
-        let Built { graph, root, .. } = self.input.compile(findings, &mut asker)?;
-        let bytes = if self.pretty { graph.to_pretty_string().into_bytes() } else { graph.to_canonical_bytes() };
+        let Built { graph, bytes, root, .. } = self.input.compile(findings, &mut asker)?;
+        let bytes = if self.pretty { graph.to_pretty_string().into_bytes() } else { bytes };
         // The process ends when they are written: to take every member apart would be work for nothing.
         std::mem::forget(graph);
         Some((bytes, root))

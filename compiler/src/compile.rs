@@ -69,6 +69,8 @@ pub struct Lookup {
 pub struct Compiled {
     /// The graph.
     pub graph: Graph,
+    /// Its canonical bytes, which its hash was made from.
+    pub bytes: Vec<u8>,
     /// What the secrets are that were given, by the names that the graph has for them. They go no further than to whoever
     /// knows the key of the cluster.
     pub secrets: BTreeMap<String, SecretText>,
@@ -217,8 +219,8 @@ fn lower(
     let secrets = std::mem::take(&mut evaluator.secrets);
     match graph {
         // A module has none: its tests fail by what they find, and here they find nothing.
-        Some(graph) if !found.has_errors() => {
-            Step::Done(Box::new(Compiled { graph, secrets, warnings: found.diagnostics }))
+        Some((graph, bytes)) if !found.has_errors() => {
+            Step::Done(Box::new(Compiled { graph, bytes, secrets, warnings: found.diagnostics }))
         }
         _ => Step::Failed(found),
     }

@@ -37,7 +37,7 @@ impl<'l, 'a> Lowering<'l, 'a> {
     }
 
     /// The graph; none if things depend on each other in a circle, which is reported.
-    pub(crate) fn graph(mut self, expanded: &Expanded) -> Option<Graph> {
+    pub(crate) fn graph(mut self, expanded: &Expanded) -> Option<(Graph, Vec<u8>)> {
         let program = self.evaluator.program;
         let cluster = self.cluster(expanded)?;
         let mut resources = Vec::new();
@@ -75,7 +75,7 @@ impl<'l, 'a> Lowering<'l, 'a> {
             fingerprints: BTreeMap::new(),
             provenance: self.provenance.into_iter().collect(),
         };
-        Some(graph.sealed())
+        Some(graph.sealed_with_bytes())
     }
 
     fn lookups(&self) -> BTreeMap<String, GraphValue> {

@@ -25,6 +25,7 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     text
 }
 
+/// A graph without `hash` and `provenance`, and otherwise as it is written.
 #[derive(Serialize)]
 struct Content<'a> {
     version: u32,
@@ -32,8 +33,8 @@ struct Content<'a> {
     resources: &'a [crate::Resource],
     groups: &'a [crate::Group],
     outputs: &'a std::collections::BTreeMap<String, crate::Value>,
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     lookups: &'a std::collections::BTreeMap<String, crate::Value>,
-    // A graph without secrets has the hash that it always had.
     #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     fingerprints: &'a std::collections::BTreeMap<String, String>,
 }
@@ -51,22 +52,21 @@ impl std::io::Write for HashWriter {
     }
 }
 
+fn to_json(value: &impl Serialize) -> Vec<u8> {
+    // Through a buffer, as it is written in pieces of a few bytes, each of which would look for room in the bytes.
+    let mut writer = std::io::BufWriter::new(Vec::new());
+    // Values hold no floats and no map with keys other than text, so this cannot fail.
+    let _ = serde_json::to_writer(&mut writer, value);
+    writer.into_inner().unwrap_or_default()
+}
+
 impl Graph {
     /// The hash of what this graph asks for: everything but `hash` and `provenance`.
     #[must_use]
     pub fn content_hash(&self) -> String {
-        let content = Content {
-            version: self.version,
-            cluster: &self.cluster,
-            resources: &self.resources,
-            groups: &self.groups,
-            outputs: &self.outputs,
-            lookups: &self.lookups,
-            fingerprints: &self.fingerprints,
-        };
         let mut writer = std::io::BufWriter::new(HashWriter(Sha256::new()));
         // Values hold no floats and no map with keys other than text, so this cannot fail.
-        let _ = serde_json::to_writer(&mut writer, &content);
+        let _ = serde_json::to_writer(&mut writer, &self.content());
         let Ok(HashWriter(hasher)) = writer.into_inner() else { return String::new() };
         let mut text = String::from("sha256:");
         for byte in hasher.finalize() {
@@ -82,13 +82,42 @@ impl Graph {
         self
     }
 
+    /// Fills in [`Graph::hash`], and gives the canonical bytes: they are what was hashed, with the hash and the
+    /// provenance put in, so that a large graph is written once.
+    #[must_use]
+    pub fn sealed_with_bytes(mut self) -> (Self, Vec<u8>) {
+        let content = to_json(&self.content());
+        self.hash = sha256_hex(&content);
+        // The hash is the second field of a graph, and the provenance its last.
+        let head = format!("{{\"version\":{},", self.version);
+        let mut bytes = Vec::with_capacity(content.len() + 128);
+        bytes.extend_from_slice(head.as_bytes());
+        bytes.extend_from_slice(format!("\"hash\":\"{}\",", self.hash).as_bytes());
+        bytes.extend_from_slice(&content[head.len()..content.len() - 1]);
+        if !self.provenance.is_empty() {
+            bytes.extend_from_slice(b",\"provenance\":");
+            bytes.append(&mut to_json(&self.provenance));
+        }
+        bytes.extend_from_slice(b"}\n");
+        (self, bytes)
+    }
+
+    fn content(&self) -> Content<'_> {
+        Content {
+            version: self.version,
+            cluster: &self.cluster,
+            resources: &self.resources,
+            groups: &self.groups,
+            outputs: &self.outputs,
+            lookups: &self.lookups,
+            fingerprints: &self.fingerprints,
+        }
+    }
+
     /// The canonical bytes: JSON in a fixed order of fields, without white space, with a final newline.
     #[must_use]
     pub fn to_canonical_bytes(&self) -> Vec<u8> {
-        // Through a buffer, as it is written in pieces of a few bytes, each of which would look for room in the bytes.
-        let mut writer = std::io::BufWriter::new(Vec::new());
-        let _ = serde_json::to_writer(&mut writer, self);
-        let mut bytes = writer.into_inner().unwrap_or_default();
+        let mut bytes = to_json(self);
         bytes.push(b'\n');
         bytes
     }

@@ -73,6 +73,8 @@ fn each_example_compiles_to_a_graph_of_the_schema() {
         assert!(errors.is_empty(), "{name}: {errors:#?}");
         assert_eq!(Graph::from_bytes(&bytes).unwrap(), graph, "{name} reads back as it was written");
         assert_eq!(compiled(name, how).to_canonical_bytes(), bytes, "{name} has the same bytes each time");
+        let (sealed, made) = graph.clone().sealed_with_bytes();
+        assert_eq!((sealed, made), (graph, bytes), "{name} is sealed as it is written");
     }
 }
 
