@@ -9,6 +9,7 @@ mod instances;
 mod lookups;
 mod methods;
 mod operators;
+mod rounds;
 mod scripts;
 mod secrets;
 mod text;
@@ -32,6 +33,7 @@ use crate::value::{Awaited, Data, Origin, OriginKind, Value};
 pub(crate) use conform::Blame;
 pub(crate) use instances::Instance;
 pub(crate) use lookups::PendingLookup;
+pub(crate) use rounds::{Rounds, Same};
 pub(crate) use text::{show_value, write_ip};
 
 /// Steps of one evaluation. 10,000 members with their checks take about a million; a file that needs more
@@ -76,8 +78,6 @@ pub(crate) enum Slot {
     New,
     Open,
     Done(Value),
-    /// The last call of a function: requires call the same one with the same arguments again and again.
-    LastCall(Rc<(Vec<Value>, Value)>),
 }
 
 /// Computes the values of a program.
@@ -109,8 +109,10 @@ pub(crate) struct Evaluator<'a> {
     defaults: IndexMap<(u16, ExprId), Value, std::hash::BuildHasherDefault<rustc_hash::FxHasher>>,
     /// Places that values came from and that are no expressions.
     pub(crate) places: Vec<Span>,
-    /// Fields of members that a `for` makes, by expression: the value if it is the same in each round.
-    pub(crate) constants: IndexMap<(u16, ExprId), Option<Value>, std::hash::BuildHasherDefault<rustc_hash::FxHasher>>,
+    /// The rounds of a `for`, or over the members of a group, that are being gone through.
+    rounds: Option<Rounds>,
+    /// Those over the members that a `for` made: each member is worked out when it is asked for.
+    member_rounds: Rounds,
     /// Room for a member's own fields, used again for each.
     pub(crate) scratch: Vec<Value>,
     /// Instances of components, in the order in which they were met, and each by what declares it.
@@ -155,7 +157,8 @@ impl<'a> Evaluator<'a> {
             base: 0,
             defaults: IndexMap::default(),
             places: Vec::new(),
-            constants: IndexMap::default(),
+            member_rounds: Rounds::default(),
+            rounds: None,
             scratch: Vec::new(),
             instances: Vec::new(),
             instance_of: IndexMap::default(),
@@ -232,7 +235,7 @@ impl<'a> Evaluator<'a> {
                     .error(codes::CYCLE, span, || format!("`{name}` is defined by itself, directly or through others"));
                 return Value::new(Data::Error, Self::def_origin(def));
             }
-            Slot::New | Slot::LastCall(_) => {}
+            Slot::New => {}
         }
         self.slots[def.module as usize][def.index as usize] = Slot::Open;
         let outer = std::mem::replace(&mut self.base, self.stack.len());

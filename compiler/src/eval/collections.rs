@@ -5,7 +5,7 @@ use std::rc::Rc;
 use kit_lang::Diagnostic;
 
 use super::expressions::Flow;
-use super::{Evaluator, MAX_ELEMENTS};
+use super::{Evaluator, MAX_ELEMENTS, Same};
 use crate::codes;
 use crate::hir::{ExprId, ForItem, Item};
 use crate::value::{Data, Origin, Value, ValueMap};
@@ -170,7 +170,21 @@ impl<'a> Evaluator<'a> {
             evaluator.stack.truncate(depth);
             result
         };
-        match &iterated.data {
+        let outer = self.begin_rounds(self.base, Same::before(repeated.slot));
+        let flow = self.go_through(&iterated.data, repeated.pair, origin, &mut round);
+        self.end_rounds(outer);
+        flow
+    }
+
+    /// Calls `round` with what a `for` goes through, one after the other: a value, or a key and a value.
+    fn go_through(
+        &mut self,
+        iterated: &Data,
+        pair: bool,
+        origin: Origin,
+        round: &mut impl FnMut(&mut Self, Value, Option<Value>) -> Flow,
+    ) -> Flow {
+        match iterated {
             Data::Range(first, last) => {
                 for number in *first..=*last {
                     round(self, Value::new(Data::Int(number), origin), None)?;
@@ -195,7 +209,7 @@ impl<'a> Evaluator<'a> {
             Data::Thing(thing) => {
                 let members = self.member_things(*thing, origin)?;
                 for (id, member) in members {
-                    if repeated.pair {
+                    if pair {
                         round(self, id, Some(member))?;
                     } else {
                         round(self, member, None)?;

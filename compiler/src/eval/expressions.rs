@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::text::write_scalar;
-use super::{Blame, Evaluator, MAX_ELEMENTS, MAX_TEXT_BYTES, Slot};
+use super::{Blame, Evaluator, MAX_ELEMENTS, MAX_TEXT_BYTES};
 use crate::codes;
 use crate::hir::{Arm, DefKind, DefRef, Expr, ExprId, Pattern, Piece, UnaryOp};
 use crate::value::{Data, Opaque, Origin, OriginKind, Script, Value, ValueMap};
@@ -14,7 +14,13 @@ pub(crate) type Flow = Result<(), Value>;
 impl<'a> Evaluator<'a> {
     pub(super) fn eval_inner(&mut self, module: u16, expr: ExprId, origin: Origin) -> Value {
         let program = self.program;
-        let data = match program.expr(module, expr) {
+        let node = program.expr(module, expr);
+        if matches!(node, Expr::Field { .. } | Expr::CallFn { .. } | Expr::CallMethod { .. })
+            && let Some(value) = self.from_first_round(module, expr, origin)
+        {
+            return value;
+        }
+        let data = match node {
             Expr::Error => Data::Error,
             Expr::None => Data::None,
             Expr::Bool(truth) => Data::Bool(*truth),
@@ -154,13 +160,8 @@ impl<'a> Evaluator<'a> {
             };
             values.push(value);
         }
-        if let Slot::LastCall(last) = &self.slots[function.module as usize][function.index as usize]
-            && last.0 == values
-        {
-            return last.1.clone();
-        }
         let outer = std::mem::replace(&mut self.base, self.stack.len());
-        self.stack.extend(values.iter().cloned());
+        self.stack.extend(values);
         let around = self.enter(function.module);
         let mut result = self.eval(function.module, *body);
         self.leave(around);
@@ -175,8 +176,6 @@ impl<'a> Evaluator<'a> {
         if result.origin.module != module && result.origin.kind == OriginKind::Expr {
             result.origin = origin;
         }
-        let remembered = Slot::LastCall(Rc::new((values, result.clone())));
-        self.slots[function.module as usize][function.index as usize] = remembered;
         result
     }
 

@@ -7,7 +7,7 @@ use kit_lang::Diagnostic;
 use super::{Entry, GroupState, MAX_ID_BYTES, MemberSlot, MemberValue, Population, is_label};
 use crate::codes;
 use crate::eval::{Evaluator, MAX_ELEMENTS};
-use crate::hir::{DefKind, DefRef, Expr, ExprId, Item, MemberId};
+use crate::hir::{DefKind, DefRef, ExprId, Item, MemberId};
 use crate::names::{Name, own};
 use crate::report::DiagnosticExt as _;
 use crate::value::{Data, Origin, Thing, ThingKind, Value};
@@ -350,6 +350,7 @@ impl<'a> Evaluator<'a> {
             return self.set_fields(module, kind, items, given);
         }
         let schema = self.program.schema(kind);
+        let outer = self.enter_members();
         let mut unknown = false;
         for item in items {
             let Item::Field { name, value: expr, .. } = item else { continue };
@@ -361,21 +362,9 @@ impl<'a> Evaluator<'a> {
             if field.live {
                 continue;
             }
-            let key = (module, *expr);
-            given[position] = match self.constants.get(&key) {
-                Some(Some(value)) => value.clone(),
-                known => {
-                    let constant = known.is_none() && !reads_variables(self.program, module, *expr);
-                    let is_new = known.is_none();
-                    let value = self.eval(module, *expr);
-                    let value = self.field_value(value, field);
-                    if is_new {
-                        self.constants.insert(key, constant.then(|| value.clone()));
-                    }
-                    value
-                }
-            };
+            given[position] = self.field_in_rounds(module, *expr, field);
         }
+        self.leave_members(outer);
         if unknown {
             // A field that there is not was meant for one that is missing, and has been reported.
             for field in given.iter_mut().filter(|field| matches!(field.data, Data::Missing)) {
@@ -527,40 +516,5 @@ impl<'a> Evaluator<'a> {
     pub(super) fn group_error(&mut self, def: DefRef, message: String, help: &str) {
         let span = self.program.def_span(def);
         self.report.push(|_| Diagnostic::error(codes::POPULATION, span, message).maybe_help(Some(help.to_owned())));
-    }
-}
-
-/// Whether an expression may depend on a variable around it; one that has variables of its own may as well.
-fn reads_variables(program: &crate::hir::Program, module: u16, expr: ExprId) -> bool {
-    let reads = |expr: &ExprId| reads_variables(program, module, *expr);
-    match program.expr(module, expr) {
-        Expr::Local(_) => true,
-        Expr::Field { base, .. } => reads(base),
-        Expr::Index { base, index } => reads(base) || reads(index),
-        Expr::Unary { operand, .. } => reads(operand),
-        Expr::Binary { left, right, .. } => reads(left) || reads(right),
-        Expr::CallFn { args, .. } => args.iter().any(reads),
-        Expr::CallMethod { base, args, .. } => reads(base) || args.iter().any(reads),
-        Expr::Record(items) | Expr::Construct { items, .. } | Expr::List(items) => {
-            items.iter().any(|item| match item {
-                Item::Field { value, .. } | Item::Element(value) => reads(value),
-                Item::Entry { key, value } => reads(key) || reads(value),
-                _ => true,
-            })
-        }
-        Expr::Error
-        | Expr::None
-        | Expr::Bool(_)
-        | Expr::Int(_)
-        | Expr::Str(_)
-        | Expr::Ip(_)
-        | Expr::Cidr(_)
-        | Expr::Bytes(_)
-        | Expr::Duration(_)
-        | Expr::Percent(_)
-        | Expr::Script(_)
-        | Expr::Def(_) => false,
-        // Rarely the same for each round, and never wrong to work out again.
-        Expr::Interpolation(_) | Expr::Meta(..) | Expr::With { .. } | Expr::If { .. } | Expr::Match { .. } => true,
     }
 }

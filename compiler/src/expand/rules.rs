@@ -7,7 +7,7 @@ use kit_lang::Diagnostic;
 
 use super::requires::ReadBy;
 use crate::codes;
-use crate::eval::Evaluator;
+use crate::eval::{Evaluator, Same};
 use crate::hir::{DefKind, DefRef, Expr, ExprId, Item};
 use crate::names::own;
 use crate::value::{Awaited, Data, Value};
@@ -121,6 +121,8 @@ impl<'a> Evaluator<'a> {
         // The group's fields stand on the stack all the time; a member's own ones take their places in turn.
         let bottom = self.stack.len();
         self.stack.extend_from_slice(&base);
+        let same = Same::before(u32::try_from(base.len()).unwrap_or(u32::MAX)).without(pinned);
+        let around = self.begin_rounds(bottom, same);
         for index in 0..count {
             let index = u32::try_from(index).unwrap_or(u32::MAX);
             let Some(member) = self.member_value(def, index) else { continue };
@@ -131,6 +133,8 @@ impl<'a> Evaluator<'a> {
                 self.stack[self.base + position] = value.clone();
                 given |= bit(*position);
             }
+            // What the member says itself is the same in no other round.
+            let rounds = (given != pinned).then(|| self.begin_rounds(bottom, same.without(given)));
             if let Some(position) = ip_at {
                 self.stack[self.base + position] = member.ip.clone();
             }
@@ -153,12 +157,16 @@ impl<'a> Evaluator<'a> {
                 }
                 let _ = self.requires(kind.module, std::slice::from_ref(item), &names, Some(machine.origin));
             }
+            if let Some(rounds) = rounds {
+                self.end_rounds(rounds);
+            }
             // IP and volume are set for each member; the others are the group's again.
             for (position, _) in &member.overrides {
                 self.stack[bottom + position] = base[*position].clone();
             }
             self.base = outer;
         }
+        self.end_rounds(around);
         self.stack.truncate(bottom);
     }
 
