@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kit_model::{
-    Action, Address, Availability, Blocked, BootId, Leadership, MachineId, MachineState, NodeId, Operation, Outcome,
-    ReplicaIdentity, Role, VolumeId,
+    Action, Address, Approval, Availability, Blocked, BootId, Leadership, MachineId, MachineState, NodeId, Operation,
+    Outcome, ReplicaIdentity, Role, VolumeId,
 };
 use kit_planner::Reconciler;
 
@@ -212,9 +212,13 @@ impl World {
         let wanted = self.records.head.as_ref().and_then(|head| self.records.specs.get(&head.revision)).cloned();
         let answering: BTreeSet<&Address> =
             voters.iter().filter(|voter| voter.healthy).map(|voter| &voter.address).collect();
-        let operations = self.records.head.as_ref().map(|head| &head.operations);
+        let head = self.records.head.as_ref();
+        let operations = head.map(|head| &head.operations);
         self.records.disruptions.retain(|member, disruption| {
-            let gone = wanted.as_ref().is_some_and(|spec| !spec.members.contains_key(member));
+            // Whose state a person gave up does not come back from what we did to it.
+            let given_up = Approval::ReplaceVolume(member.clone());
+            let gone = head.is_some_and(|head| head.approvals.contains(&given_up));
+            let gone = gone || wanted.as_ref().is_some_and(|spec| !spec.members.contains_key(member));
             let answers = answering.contains(member);
             disruption.was_silent |= !answers;
             if disruption.ended_ms.is_none() && (gone || (answers && disruption.was_silent)) {
