@@ -16,7 +16,7 @@ use crate::printable::printable;
 const MAX_ROUNDS: usize = 32;
 
 /// What was changed in a file.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Fixed {
     /// The text as it is now; none if nothing was changed.
     pub(crate) text: Option<String>,
@@ -27,12 +27,21 @@ pub(crate) struct Fixed {
 /// Mends a text in rounds until nothing is sure any more; `check` finds what is wrong with it.
 pub(crate) fn fix(mut text: String, mut check: impl FnMut(&str) -> (Findings, SourceId)) -> (Fixed, Findings) {
     let mut fixed = Fixed::default();
+    // What there was before the last round.
+    let mut before: Option<(Fixed, Findings, SourceId)> = None;
     for round in 0.. {
         let (findings, root) = check(&text);
+        // What is mended can show what was behind it. Text that can be read no better than before was mended wrong.
+        if let Some((fixed, before, root)) = before.take()
+            && unread(&findings, root) > unread(&before, root)
+        {
+            return (fixed, before);
+        }
         let chosen = chosen(&findings.diagnostics, root);
         if chosen.is_empty() || round == MAX_ROUNDS {
             return (fixed, findings);
         }
+        let earlier = fixed.clone();
         for (found, edits) in &chosen {
             fixed.lines.push(line(&findings, found, edits));
         }
@@ -42,8 +51,15 @@ pub(crate) fn fix(mut text: String, mut check: impl FnMut(&str) -> (Findings, So
             text.replace_range(edit.span.start as usize..edit.span.end as usize, &edit.replacement);
         }
         fixed.text = Some(text.clone());
+        before = Some((earlier, findings, root));
     }
     unreachable!("the rounds are bounded")
+}
+
+/// How many errors of the parser a file has.
+fn unread(findings: &Findings, root: SourceId) -> usize {
+    let of_parser = |found: &&Diagnostic| found.span.source == root && found.code.to_string().starts_with("KIT1");
+    findings.diagnostics.iter().filter(of_parser).count()
 }
 
 /// The sure fixes of a file that do not touch each other.

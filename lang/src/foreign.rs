@@ -118,5 +118,6 @@ pub(crate) fn instead(missing: &str, before: &str, rest: &str) -> Option<String>
 fn in_single_quotes(text: &str) -> Option<&str> {
     let line = text.lines().next()?;
     let (inner, _) = line.strip_prefix('\'')?.split_once('\'')?;
-    (!inner.contains(['"', '\\', '$'])).then_some(inner)
+    // `'''` begins a text of several lines elsewhere.
+    (!inner.is_empty() && !inner.contains(['"', '\\', '$'])).then_some(inner)
 }

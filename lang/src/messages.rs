@@ -2,7 +2,7 @@
 
 mod absent;
 
-pub(crate) use absent::missing;
+pub(crate) use absent::{Inside, missing};
 
 use crate::codes;
 use crate::diagnostic::Code;
@@ -126,7 +126,8 @@ pub(crate) fn foreign_operator(text: &str, start: usize, end: usize) -> SyntaxEr
         "++" => "lists are joined by repetition, `[for x in a { x }, for x in b { x }]`, texts by interpolation",
         "**" => "multiply as often as it takes: `n * n`",
         "..<" => "a range includes both ends: `1..=3`",
-        "and" | "&" => "write `&&`",
+        "and" => "write `&&`",
+        "&" => "conditions are joined by `&&`, texts by interpolation: `\"${a}${b}\"`",
         "or" => "write `||`",
         "=" => "equality is `==`",
         ".." => "a range includes both ends: `1..=3`",
@@ -136,15 +137,13 @@ pub(crate) fn foreign_operator(text: &str, start: usize, end: usize) -> SyntaxEr
     let message = if operator == "=" { "a single `=` does not compare".to_owned() } else { message };
     let error = SyntaxError::new(codes::FOREIGN_OPERATOR, start, end, message).help(help);
     let meant = match operator {
-        "===" => "equality is `==`",
-        "!==" => "write `!=`",
-        "++" => "lists are joined by repetition, `[for x in a { x }, for x in b { x }]`, texts by interpolation",
-        "**" => "multiply as often as it takes: `n * n`",
-        "..<" => "a range includes both ends: `1..=3`",
-        "and" | "&" => "&&",
+        "===" => "==",
+        "!==" => "!=",
+        "and" => "&&",
         "or" => "||",
         // Or the name before it was to be given a value.
         "=" => return SyntaxError { fix: Some((start, start + 1, "==".to_owned(), false)), ..error },
+        // What else is meant takes more than an operator, or there is a doubt: `&` joins texts, or bits.
         _ => return error,
     };
     error.fix(start, start + operator.len(), meant)
@@ -378,13 +377,27 @@ fn separator(what: &str, source: &str, text: &str, start: usize, end: usize) -> 
         let meant = crate::literal::read(&format!("{last_word}{word}")).err().and_then(|problem| problem.help);
         let direct = || format!("a unit stands directly behind its number: `{last_word}{word}`");
         let error = error.help(meant.filter(|help| help.starts_with("write ")).unwrap_or_else(direct));
-        let is_unit = crate::literal::read(&format!("{last_word}{word}")).is_ok();
+        let is_unit = word.starts_with(|first: char| first.is_ascii_alphabetic())
+            && crate::literal::read(&format!("{last_word}{word}")).is_ok();
         return if is_unit { error.fix(before.len(), start, "") } else { error };
     }
     if let Some(help) = foreign::behind(last_word, text) {
         return error.help(help);
     }
     error
+}
+
+/// Whether the rest of a line is what stands behind the word that begins a declaration, and not any text.
+fn goes_on_as(declaration: &str, rest: &str) -> bool {
+    let rest = rest.trim_start();
+    let names = rest.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+    match declaration {
+        "cluster" => rest.starts_with('{'),
+        "test" => rest.starts_with('"'),
+        "use" => names || rest.starts_with('"'),
+        "require" => !rest.is_empty(),
+        _ => names && rest.contains(['=', ':', '{', '(']),
+    }
 }
 
 fn not_a_declaration(text: &str, word: &str, start: usize, end: usize) -> SyntaxError {
@@ -406,7 +419,8 @@ fn not_a_declaration(text: &str, word: &str, start: usize, end: usize) -> Syntax
         .min();
     if let Some((distance, name)) = near {
         let error = error.help(format!("did you mean `{name}`?"));
-        return if distance == 1 { error.fix(start, start + word.len(), name) } else { error };
+        let is_slip = distance == 1 && goes_on_as(name, text[word.len()..].lines().next().unwrap_or_default());
+        return if is_slip { error.fix(start, start + word.len(), name) } else { error };
     }
     error.help(foreign::declaration(word))
 }

@@ -386,9 +386,10 @@ impl Checker<'_> {
         let role = role.map_or_else(|| "group".to_owned(), |role| program.path_of(role));
         let of_machine = machine.is_some_and(|machine| program.schema(machine).field(name).is_some());
         self.report.push(|suggester| {
-            let known =
-                schema.fields.iter().map(|field| program.names.text(field.name)).chain(["machine", "count", "member"]);
-            let help = if of_machine {
+            let known = schema.fields.iter().map(|field| program.names.text(field.name)).chain(["machine", "count"]);
+            let help = if text.starts_with("member") {
+                Some("a member stands in the group itself, each by itself: `member m1 { … }`".to_owned())
+            } else if of_machine {
                 Some(format!(
                     "it is a field of the machine: `machine = node with {{ {text} = … }}`, or give it in a member"
                 ))

@@ -6,20 +6,30 @@ use crate::syntax_error::SyntaxError;
 use crate::syntax_kind::SyntaxKind;
 use crate::tree_builder::Missing;
 
+/// What something is missing in.
+#[derive(Clone, Copy)]
+pub(crate) struct Inside {
+    /// The node that is open.
+    pub(crate) kind: SyntaxKind,
+    /// It stands in the block of a group itself.
+    pub(crate) of_group: bool,
+}
+
 pub(crate) fn missing(
     missing: Missing,
-    inside: Option<SyntaxKind>,
+    inside: Option<Inside>,
     text: &str,
     last: (usize, usize),
     next: usize,
 ) -> SyntaxError {
     let (start, end) = last;
+    let kind = inside.map(|inside| inside.kind);
     if let Some(error) = dashed_name(text, start, end) {
         return error;
     }
     let after = |code, what: &str| missing_after(code, what, text, start, end);
     match missing {
-        Missing::Name => match inside {
+        Missing::Name => match kind {
             Some(SyntaxKind::MEMBER) => after(codes::EXPECTED_PART, "the member's name"),
             Some(SyntaxKind::TEST) => after(codes::EXPECTED_PART, "the test's name, in quotes,"),
             _ => after(codes::EXPECTED_PART, "a name"),
@@ -32,7 +42,7 @@ pub(crate) fn missing(
         Missing::Equals
             if DECLARATIONS.contains(&&text[start..end])
                 && !matches!(
-                    inside,
+                    kind,
                     Some(
                         SyntaxKind::LET
                             | SyntaxKind::OUTPUT
@@ -45,7 +55,7 @@ pub(crate) fn missing(
             misplaced(start, &text[start..end])
         }
         Missing::Equals => missing_equals(text, start, end, next, inside),
-        Missing::Block => missing_block(text, start, end, inside),
+        Missing::Block => missing_block(text, start, end, kind),
         Missing::In => after(codes::EXPECTED_PART, "`in`").help("such as `for n in 1..=3 { … }`"),
         Missing::Arrow => {
             after(codes::EXPECTED_PART, "`=>` and a value").help("such as `\"small\" => 1`; what is left is `_`")
@@ -70,11 +80,11 @@ fn dashed_name(text: &str, start: usize, end: usize) -> Option<SyntaxError> {
     })
 }
 
-fn missing_equals(text: &str, start: usize, end: usize, next: usize, inside: Option<SyntaxKind>) -> SyntaxError {
+fn missing_equals(text: &str, start: usize, end: usize, next: usize, inside: Option<Inside>) -> SyntaxError {
     let rest = text[next..].trim_start_matches([' ', '\t']);
     let name = quoted(&text[start..end]);
     let error = missing_after(codes::EXPECTED_PART, "`=`", text, start, end);
-    if inside == Some(SyntaxKind::RESOURCE) {
+    if inside.is_some_and(|inside| inside.kind == SyntaxKind::RESOURCE) {
         return error.help("such as `resource net = aws.Network { … }`");
     }
     if rest.starts_with(':') {
@@ -88,8 +98,17 @@ fn missing_equals(text: &str, start: usize, end: usize, next: usize, inside: Opt
         return error.help("a field is set with a single `=`").fix(sign, sign + 2, "=");
     }
     if rest.starts_with('{') {
-        let help = format!("a block is a value like others: `{} = {{ … }}`", &text[start..end]);
-        return error.help(help).fix(end, end, " =");
+        let name = &text[start..end];
+        return match inside {
+            Some(Inside { kind: SyntaxKind::FN, .. }) => {
+                error.help("the body of a function is one value: `fn f(…): int = …`")
+            }
+            // A member that lacks its first word, or a field.
+            Some(Inside { of_group: true, .. }) => {
+                error.help(format!("a member is written `member {name} {{ … }}`, a field `{name} = {{ … }}`"))
+            }
+            _ => error.help(format!("a block is a value like others: `{name} = {{ … }}`")).fix(end, end, " ="),
+        };
     }
     error
 }

@@ -87,9 +87,14 @@ impl TreeBuilder<'_> {
                 self.errors.push_with(|| messages::missing_comma(text, end, at));
             }
             _ => {
-                let inside = self.frames.last().and_then(|frame| match frame.kind {
+                let mut around = self.frames.iter().rev().map(|frame| match frame.kind {
                     FrameKind::Node(kind) => Some(kind),
                     _ => None,
+                });
+                let inside = around.next().flatten().map(|kind| {
+                    let [block, of] = [around.next().flatten(), around.next().flatten()];
+                    let of_group = block == Some(SyntaxKind::BLOCK) && of == Some(SyntaxKind::GROUP);
+                    messages::Inside { kind, of_group }
                 });
                 let at = self.at;
                 self.errors.push_with(|| messages::missing(missing, inside, text, (start, end), at));
