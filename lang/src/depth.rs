@@ -28,10 +28,12 @@ enum Frame {
     Interpolation,
 }
 
-/// The place of the first bracket deeper than `MAX_DEPTH`.
+/// The place of the first bracket, or `<` of a type, deeper than `MAX_DEPTH`.
 pub(crate) fn first_too_deep(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut frames: Vec<Frame> = Vec::new();
+    // Types in types, `list<list<`, without a bracket between them.
+    let mut angles = 0;
     let mut at = 0;
     while let Some(byte) = bytes.get(at).copied() {
         if frames.last() == Some(&Frame::Text) {
@@ -69,13 +71,23 @@ pub(crate) fn first_too_deep(text: &str) -> Option<usize> {
                 b'\n' if begins_declaration(&text[at + 1..]) => frames.truncate(1),
                 _ => {}
             }
+            match byte {
+                b'<' if at.checked_sub(1).is_some_and(|before| is_of_word(bytes[before])) => angles += 1,
+                b' ' | b'\t' | b'.' => {}
+                byte if is_of_word(byte) => {}
+                _ => angles = 0,
+            }
         }
-        if frames.len() > MAX_DEPTH {
+        if frames.len().max(angles) > MAX_DEPTH {
             return Some(at);
         }
         at += 1;
     }
     None
+}
+
+fn is_of_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
 /// Closes a parenthesis or a square bracket, and what was left open in it; never a brace.
@@ -100,7 +112,7 @@ fn close_brace(frames: &mut Vec<Frame>) {
 /// Whether the word before the quotes is `sh` and no longer one, such as `fish`.
 fn ends_with_sh(before: &[u8]) -> bool {
     let word = before.strip_suffix(b"sh");
-    word.is_some_and(|before| !before.last().is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_'))
+    word.is_some_and(|before| !before.last().copied().is_some_and(is_of_word))
 }
 
 fn end_of_script(text: &str, from: usize) -> usize {
