@@ -167,6 +167,8 @@ impl Program {
         match (a, b) {
             (Ty::Opt(x), y) | (y, Ty::Opt(x)) => return self.join(x, y).map(|ty| Ty::Opt(Rc::new(ty))),
             (Ty::List(x), Ty::List(y)) => return self.join(x, y).map(|ty| Ty::List(Rc::new(ty))),
+            (Ty::Map(x), Ty::Map(y)) => return self.join(x, y).map(|ty| Ty::Map(Rc::new(ty))),
+            (Ty::Record(x), Ty::Record(y)) => return self.join_records(x, y),
             _ => {}
         }
         let mut alternatives: Vec<Ty> = Vec::new();
@@ -186,6 +188,19 @@ impl Program {
         }
         alternatives.dedup();
         Some(Ty::Union(alternatives.into()))
+    }
+
+    /// Two records of the same fields: each field holds what it holds in either.
+    fn join_records(&self, a: &RecordTy, b: &RecordTy) -> Option<Ty> {
+        if a.fields.len() != b.fields.len() {
+            return None;
+        }
+        let joined = |field: &FieldTy| {
+            let other = b.field(field.name)?;
+            Some(FieldTy { ty: self.join(&field.ty, &other.ty)?, ..field.clone() })
+        };
+        let fields = a.fields.iter().map(joined).collect::<Option<Vec<FieldTy>>>()?;
+        Some(Ty::Record(Rc::new(RecordTy { fields })))
     }
 
     /// A type of single values: no list, map, record or thing.
@@ -378,5 +393,20 @@ pub(crate) fn widen(ty: &Ty) -> Ty {
         Ty::Lit(Lit::Str(_)) => Ty::Str,
         Ty::Lit(Lit::Int(_)) => Ty::Int,
         other => other.clone(),
+    }
+}
+
+/// The type that a person would name for what was inferred: without the literals that it was seen with.
+pub(crate) fn general(ty: &Ty) -> Ty {
+    let inner = |ty: &Ty| Rc::new(general(ty));
+    match ty {
+        Ty::List(of) => Ty::List(inner(of)),
+        Ty::Map(of) => Ty::Map(inner(of)),
+        Ty::Opt(of) => Ty::Opt(inner(of)),
+        Ty::Record(record) => {
+            let fields = record.fields.iter().map(|field| FieldTy { ty: general(&field.ty), ..field.clone() });
+            Ty::Record(Rc::new(RecordTy { fields: fields.collect() }))
+        }
+        other => base(other),
     }
 }

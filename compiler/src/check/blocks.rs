@@ -8,7 +8,7 @@ use super::expressions::with_article;
 use super::{Checker, Place};
 use crate::codes;
 use crate::hir::{DefRef, Expr, ExprId, ForItem, Item};
-use crate::types::{FieldTy, RecordTy, Ty, widen};
+use crate::types::{FieldTy, RecordTy, Ty, general, widen};
 
 impl Checker<'_> {
     /// The fields of a description. What is missing shows later: a member may complete its group's machine.
@@ -173,7 +173,7 @@ impl Checker<'_> {
         match self.program.join(common, &ty) {
             Some(joined) => *common = joined,
             None => {
-                let (shown, before) = (self.program.show(&widen(&ty)), self.program.show(&widen(common)));
+                let (shown, before) = (self.program.show(&general(&ty)), self.program.show(&general(common)));
                 self.error_expr(codes::MISMATCH, module, value, || {
                     format!("this is {}, and the {what} before are {}", with_article(&shown), before)
                 });

@@ -7,7 +7,7 @@ use kit_lang::Diagnostic;
 use super::{Checker, MAX_DEPENDENCY_DEPTH, Place};
 use crate::codes;
 use crate::hir::{Expr, ExprId, Piece, UnaryOp};
-use crate::types::{FieldTy, Lit, RecordTy, Ty, widen};
+use crate::types::{Lit, Ty, general};
 
 impl Checker<'_> {
     /// The type of an expression, found from inside.
@@ -185,7 +185,7 @@ impl Checker<'_> {
             return ty;
         }
         let (first, second) = (self.program.expr_span(module, branches.0), self.program.expr_span(module, branches.1));
-        let (shown_a, shown_b) = (self.program.show(&widen(a)), self.program.show(&widen(b)));
+        let (shown_a, shown_b) = (self.program.show(&general(a)), self.program.show(&general(b)));
         self.report.push(|_| {
             Diagnostic::error(
                 codes::MISMATCH,
@@ -212,16 +212,12 @@ impl Checker<'_> {
             }
             Ty::Record(record) => {
                 // A record that was inferred from literals may get others of their kind.
-                let widened = RecordTy {
-                    fields: record
-                        .fields
-                        .iter()
-                        .map(|field| FieldTy { ty: widen(&field.ty), ..field.clone() })
-                        .collect(),
-                };
-                let widened = if matches!(ty, Ty::Alias(_)) { (*record).clone() } else { widened };
-                self.some_record_fields(module, items, &widened);
-                if matches!(ty, Ty::Alias(_)) { ty } else { Ty::Record(Rc::new(widened)) }
+                let whole = if matches!(ty, Ty::Alias(_)) { ty } else { general(&ty) };
+                match &whole {
+                    Ty::Record(widened) => self.some_record_fields(module, items, widened),
+                    _ => self.some_record_fields(module, items, &record),
+                }
+                whole
             }
             Ty::Map(value) => {
                 self.map_entries(module, items, &value);
@@ -250,7 +246,7 @@ impl Checker<'_> {
                 Ty::Error
             }
             other => {
-                let shown = self.program.show(&widen(&other));
+                let shown = self.program.show(&general(&other));
                 self.error_expr(codes::MISMATCH, module, base, || {
                     format!("`with` completes a record, a description or a script; this is {}", with_article(&shown))
                 });

@@ -8,7 +8,7 @@ use crate::codes;
 use crate::hir::{DefRef, Expr, ExprId, Program, TextSpan};
 use crate::names::Name;
 use crate::report::{DiagnosticExt as _, listed};
-use crate::types::{FieldTy, Lit, Ty, widen};
+use crate::types::{FieldTy, Lit, Ty, general, widen};
 
 impl Place {
     /// `` `ip` `` and the like, as the subject of a sentence.
@@ -51,7 +51,7 @@ impl Checker<'_> {
         };
         let found = program.strip(found);
         let wanted_shown = program.show(&widen(plain));
-        let found_shown = program.show(&widen(found));
+        let found_shown = program.show(&general(found));
         self.report.push(|suggester| match (plain, found) {
             (_, Ty::None) => Diagnostic::error(
                 codes::MAY_BE_NONE,

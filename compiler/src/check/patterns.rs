@@ -33,6 +33,10 @@ impl<'a> Checker<'a> {
             self.secret_used(module, value, span, message);
             scrutinee = Ty::Error;
         }
+        // A constant that happens to be `"prod"` is written to be changed: what else it might be has its arms.
+        if let Ty::Lit(_) = self.program.strip(&scrutinee) {
+            scrutinee = widen(self.program.strip(&scrutinee));
+        }
         let narrowed = self.patterns(module, expr, &scrutinee, arms);
         let mut result: Option<(Ty, ExprId)> = None;
         for (arm, narrowed) in arms.iter().zip(narrowed) {
