@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use kit_graph::{Graph, parse_duration_ms};
 use kit_lang::Code;
+use kit_listen::Listener;
 use kit_model::{Address, Spec};
 use kit_runtime::{
     BOOT_DOCUMENT, DryRun, Elsewhere, EventRecord, EventSink, Hosted, ManagerSite, Operator, Progress as _, ReplicaEnd,
@@ -21,6 +22,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::formats::Format;
 use crate::given::Given;
+use crate::listen::{Listen, serve};
 use crate::progress::Shown;
 use crate::{ask, commit, event_text, interrupt, plan, status, through_manager, watch_end};
 
@@ -35,6 +37,8 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(2);
   kitc apply cluster.kit --watch                    and repair it for as long as this runs
   kitc apply cluster.kit --watch --as managers.m1   be the one replica beside this manager
   kitc apply --watch                                the same, on a machine that Kit made as a manager
+  kitc apply cluster.kit --watch --listen 127.0.0.1:24864
+                                                    and show it in a browser: ssh -L brings it to yours
 
 Only the replica beside the Swarm's leader acts. On the simulated cloud nobody else runs them, so
 `apply` without --as runs those of all managers itself, as far as no other process does.
@@ -69,6 +73,9 @@ pub(crate) struct Apply {
     #[arg(long = "as", value_name = "MEMBER", requires = "watch")]
     replica: Option<String>,
 
+    #[command(flatten)]
+    listen: Listen,
+
     /// How long the cluster may take to become what was asked for
     #[arg(long, value_name = "DURATION", default_value = "30min", value_parser = duration)]
     timeout: Duration,
@@ -89,7 +96,8 @@ fn duration(text: &str) -> Result<Duration, String> {
 impl Apply {
     /// Applies.
     pub(crate) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
-        let Some(file) = self.file.clone() else { return self.watch_here() };
+        let listener = self.listen.bind()?;
+        let Some(file) = self.file.clone() else { return self.watch_here(listener) };
         let input = Input::new(file, self.given.clone());
         let graph = input.served_graph(&self.place, self.refresh.pinned(), console)?;
         let revision = Revision::of(&graph)?;
@@ -98,8 +106,8 @@ impl Apply {
             self.place.check_pace(&graph, pace)?;
         }
         match &self.replica {
-            Some(member) => self.be_replica(&graph, &revision, member),
-            None => self.converge(&graph, &revision, console),
+            Some(member) => self.be_replica(&graph, &revision, member, listener),
+            None => self.converge(&graph, &revision, listener, console),
         }
     }
 
@@ -112,7 +120,13 @@ impl Apply {
     }
 
     /// One replica, for as long as this process runs.
-    fn be_replica(&self, graph: &Graph, revision: &Revision, member: &str) -> Result<Exit, Failure> {
+    fn be_replica(
+        &self,
+        graph: &Graph,
+        revision: &Revision,
+        member: &str,
+        listener: Option<Listener>,
+    ) -> Result<Exit, Failure> {
         let member = Address::from(member);
         let leaders = revision.spec.leader_group().map(|group| group.members.clone()).unwrap_or_default();
         if !leaders.contains(&member) {
@@ -131,12 +145,12 @@ impl Apply {
             if operator.site.goes_through().is_none() {
                 operator.site.give_revision(&member, revision).await?;
             }
-            self.replicate(&operator, member, &revision.spec).await
+            self.replicate(&operator, member, &revision.spec, listener).await
         })
     }
 
     /// The replica of this machine, which was made as a manager: what it goes by it finds on it, or in its Swarm.
-    fn watch_here(&self) -> Result<Exit, Failure> {
+    fn watch_here(&self, listener: Option<Listener>) -> Result<Exit, Failure> {
         let machine = ThisMachine::new(BOOT_DOCUMENT);
         let member = machine.made_as()?.address;
         if let Some(other) = self.replica.as_ref().filter(|other| **other != member.as_str()) {
@@ -168,7 +182,7 @@ impl Apply {
             let spec = Revision::of(&graph)?.spec;
             let usher = site.usher(&graph, Arc::new(Printer { format: self.format }))?;
             let usher = usher.map(|usher| tokio::spawn(usher.run()));
-            let ended = self.replicate(&Operator::new(Arc::new(site)), member, &spec).await;
+            let ended = self.replicate(&Operator::new(Arc::new(site)), member, &spec, listener).await;
             if let Some(usher) = usher {
                 usher.abort();
             }
@@ -177,9 +191,17 @@ impl Apply {
     }
 
     /// Is the replica of `member` until it is stopped or the cluster is no more.
-    async fn replicate(&self, operator: &Operator, member: Address, spec: &Spec) -> Result<Exit, Failure> {
+    async fn replicate(
+        &self,
+        operator: &Operator,
+        member: Address,
+        spec: &Arc<Spec>,
+        listener: Option<Listener>,
+    ) -> Result<Exit, Failure> {
         let events: Arc<dyn EventSink> = Arc::new(Printer { format: self.format });
-        let mut hosted = Hosted::start(&operator.site, &[member], &events, Elsewhere::Ends)?;
+        let members = [member];
+        let mut hosted = Hosted::start(&operator.site, &members, &events, Elsewhere::Ends)?;
+        let _serving = serve(listener, operator, spec, &members)?;
         tokio::select! {
             () = interrupt::received() => {
                 hosted.stop().await;
@@ -199,7 +221,13 @@ impl Apply {
     }
 
     /// Shows, asks, begins or commits, and follows.
-    fn converge(&self, graph: &Graph, revision: &Revision, console: &mut Console) -> Result<Exit, Failure> {
+    fn converge(
+        &self,
+        graph: &Graph,
+        revision: &Revision,
+        listener: Option<Listener>,
+        console: &mut Console,
+    ) -> Result<Exit, Failure> {
         let begun = Instant::now();
         block_on(async {
             let planned = match self.place.of_graph(graph)? {
@@ -229,6 +257,7 @@ impl Apply {
             let mut members = revision.spec.leader_group().map(|group| group.members.clone()).unwrap_or_default();
             members.retain(|member| operator.site.hosts(member));
             let mut hosted = Hosted::start(&operator.site, &members, &events, Elsewhere::Waits)?;
+            let _serving = serve(listener, &operator, &revision.spec, &members)?;
             let work = async {
                 operator.begin(revision, &*shown).await?;
                 let head = operator.head(&revision.spec, self.timeout, &*shown).await?;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use kit_graph::{ClusterKey, Graph, SecretText};
 use kit_lang::Code;
+pub(crate) use kit_runtime::short;
 use kit_runtime::{BOOT_DOCUMENT, Operator, OperatorError, Revision, SimulatedSite};
 
 use crate::codes;
@@ -318,10 +319,4 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
     // A call that hangs must not keep a command that has its answer.
     runtime.shutdown_background();
     done
-}
-
-/// A revision as people read it: the first digits of its hash.
-pub(crate) fn short(revision: &kit_model::RevisionId) -> &str {
-    let digits = revision.as_str().strip_prefix("sha256:").unwrap_or(revision.as_str());
-    digits.get(..12).unwrap_or(digits)
 }

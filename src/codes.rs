@@ -62,7 +62,8 @@ pub(crate) fn all() -> impl Iterator<Item = Page> {
         [CODES, kit_import::CODES, kit_lang::CODES, kit_loader::CODES, kit_compiler::CODES].into_iter().flatten();
     let language = language.map(|info| Page { code: info.code.as_str(), title: info.title, page: info.page });
     let reasons = kit_model::REASONS.iter().map(|info| Page { code: info.code, title: info.title, page: info.page });
-    let runtime = kit_runtime::CODES.iter().map(|info| Page { code: info.code, title: info.title, page: info.page });
+    let runtime = kit_runtime::CODES.iter().chain(kit_listen::CODES);
+    let runtime = runtime.map(|info| Page { code: info.code, title: info.title, page: info.page });
     let mut all: Vec<Page> = language.chain(reasons).chain(runtime).collect();
     // The crates' numbers lie between each other's.
     all.sort_by_key(|info| info.code);

@@ -95,5 +95,5 @@ pub(crate) fn say_who_acts(operator: &Operator, paused: Option<&str>, console: &
 
 /// What is said where nobody acts.
 pub(crate) fn nobody_acts(why: &str) -> String {
-    format!("nobody acts: {}; run `kitc apply FILE --watch` (--as MEMBER beside each manager)", printable(why))
+    format!("nobody acts: {}", printable(&kit_runtime::who_should_act(why)))
 }

@@ -38,6 +38,7 @@ mod interrupt;
 mod json_diagnostics;
 mod junit;
 mod last_resort;
+mod listen;
 mod lock;
 mod lookups;
 mod metadata;

@@ -26,6 +26,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("kit-swarm", &["kit-graph", "kit-model", "kit-contract"]),
     ("kit-simulator", &["kit-graph", "kit-model", "kit-planner", "kit-sim"]),
     ("kit-runtime", &["kit-graph", "kit-model", "kit-planner", "kit-contract", "kit-sim", "kit-docker", "kit-swarm"]),
+    ("kit-listen", &["kit-model", "kit-runtime"]),
     (
         "kitc",
         &[
@@ -41,6 +42,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "kit-sim",
             "kit-simulator",
             "kit-runtime",
+            "kit-listen",
         ],
     ),
 ];
@@ -62,9 +64,12 @@ const BELONGS_TO: &[(&str, &[&str])] = &[
     ("clap", &["kitc"]),
     ("clap_complete", &["kitc"]),
     ("indicatif", &["kitc"]),
-    ("tokio", &["kitc", "kit-runtime", "kit-sim", "kit-contract", "kit-docker", "kit-aws", "kit-swarm"]),
+    ("tokio", &["kitc", "kit-runtime", "kit-sim", "kit-contract", "kit-docker", "kit-aws", "kit-swarm", "kit-listen"]),
     ("bollard", &["kit-docker", "kit-swarm"]),
     ("reqwest", &["kit-fetch"]),
+    ("axum", &["kit-listen"]),
+    ("hyper", &["kit-listen"]),
+    ("hyper-util", &["kit-listen"]),
 ];
 
 /// Words that stand only in the files of one place.

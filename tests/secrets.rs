@@ -1,6 +1,8 @@
 //! Canaries: secrets that are given in each way, and searched for in everything that Kit prints or writes.
 #![allow(clippy::expect_used)]
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -133,6 +135,20 @@ impl Place {
     fn wrong(&mut self, arguments: &[&str]) {
         let (code, said) = self.run(arguments);
         assert_eq!(code, 1, "{}:\n{said}", arguments.join(" "));
+    }
+
+    /// Keeps what the replica answers to whoever comes where it listens.
+    fn ask_what_it_shows(&mut self) {
+        let said = std::fs::read_to_string(self.work.path().join("watch.err")).expect("what it said");
+        let address = said.lines().find_map(|line| line.strip_prefix("listens at http://")).expect("where it listens");
+        for path in ["/", "/live.json", "/status.json", "/metrics", "/healthz", "/nothing"] {
+            let mut stream = TcpStream::connect(address.trim_end_matches('/')).expect("it listens");
+            stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).expect("it reads");
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).expect("an answer");
+            assert!(answer.starts_with(b"HTTP/1.1 ") && answer.len() > 200, "{}", String::from_utf8_lossy(&answer));
+            self.said.push((format!("what stands at {path}"), answer));
+        }
     }
 
     fn end_replica(&mut self) {
@@ -353,7 +369,10 @@ fn no_cluster_keeps_a_secret() {
     let token = |number: u32| format!("token={CANARY}-{number}");
     place.ok(&["apply", "demo.kit", "--yes", "--pace", "20", "--set", &token(1)]);
     let watching = place
-        .command(&["apply", "demo.kit", "--watch", "--as", "managers.m1", "--set", &token(1)], &[])
+        .command(
+            &["apply", "demo.kit", "--watch", "--as", "managers.m1", "--set", &token(1), "--listen", "127.0.0.1:0"],
+            &[],
+        )
         .stdout(std::fs::File::create(place.work.path().join("watch.out")).expect("a file"))
         .stderr(std::fs::File::create(place.work.path().join("watch.err")).expect("a file"))
         .spawn()
@@ -388,6 +407,7 @@ fn no_cluster_keeps_a_secret() {
     for verb in [&["status"] as &[&str], &["status", "--format", "json"], &["events"], &["history"]] {
         place.run(verb);
     }
+    place.ask_what_it_shows();
     place.ok(&["pause"]);
     place.ok(&["resume"]);
     place.ok(&["rollback", "--yes"]);

@@ -43,8 +43,9 @@ pub use machine::{BOOT_DOCUMENT, ThisMachine, boot_document_at};
 pub use manager_site::{MakeProvider, ManagerSite, Through};
 pub use operator::{
     Begun, Change, ChangeKind, Changed, ChangedValue, ClusterView, Destroyed, Destruction, DryRun, HistoryEntry, Lack,
-    MachineReport, MemberReport, NodeReport, Operator, Over, PlannedChange, PlannedStep, PlannedWait, Progress,
-    Reached, RecoveredFrom, Refusal, ReplicaReport, Report, ResourceReport, Revision, VolumeReport, lacks,
+    MachineReport, MemberReport, MemberWords, NodeReport, Operator, Over, PlannedChange, PlannedStep, PlannedWait,
+    Progress, Reached, RecoveredFrom, Refusal, ReplicaReport, Report, ResourceReport, Revision, Round, VolumeReport,
+    lacks, short, who_should_act,
 };
 pub use providers::{ReachedFrom, provider_of};
 pub use replica::{Elsewhere, Replica, ReplicaEnd};

@@ -18,6 +18,7 @@ mod recover;
 mod report;
 mod send;
 mod view;
+mod words;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -38,8 +39,9 @@ pub use dry_run::{ChangeKind, ChangedValue, DryRun, PlannedChange, PlannedStep, 
 pub use history::HistoryEntry;
 pub use reach::Reached;
 pub use recover::RecoveredFrom;
-pub use report::{MachineReport, MemberReport, NodeReport, ReplicaReport, Report, ResourceReport, VolumeReport};
+pub use report::{MachineReport, MemberReport, NodeReport, ReplicaReport, Report, ResourceReport, Round, VolumeReport};
 pub use view::ClusterView;
+pub use words::{MemberWords, short, who_should_act};
 
 use crate::codes;
 use crate::error::OperatorError;

@@ -15,7 +15,7 @@ use super::dry_run::PlannedWait;
 use super::view::ClusterView;
 use super::{Lack, Operator, lacks};
 use crate::error::OperatorError;
-use crate::shown::{STATUS_AT_LEAST_EVERY_MS, ShownStatus};
+use crate::shown::{STATUS_AT_LEAST_EVERY_MS, ShownStatus, status_in};
 
 /// The state of a cluster.
 #[derive(Debug, Clone, Serialize)]
@@ -286,7 +286,7 @@ const STALE_MS: u64 = 6 * STATUS_AT_LEAST_EVERY_MS;
 /// Why nobody acts, as far as what replicas show on this machine says.
 fn nobody_acts(view: &ClusterView) -> Option<String> {
     let now_ms = view.at.wall_ms;
-    let looks = |replica: &&ShownStatus| runs(replica) && now_ms.saturating_sub(replica.wall_ms) < STALE_MS;
+    let looks = |replica: &&ShownStatus| goes_round(replica, now_ms);
     if !view.inventory.as_ref().is_ok_and(kit_planner::is_formed) {
         return None;
     }
@@ -315,6 +315,66 @@ fn needs_recovery(view: &ClusterView, spec: &Spec) -> bool {
     let Some(leaders) = spec.leader_group() else { return false };
     let mut machines = leaders.members.iter().flat_map(|address| inventory.machines_of(address));
     inventory.complete && kit_planner::is_formed(inventory) && machines.all(|machine| machine.state.is_terminal())
+}
+
+/// Whether a replica runs and has shown itself lately.
+fn goes_round(shown: &ShownStatus, now_ms: u64) -> bool {
+    runs(shown) && now_ms.saturating_sub(shown.wall_ms) < STALE_MS
+}
+
+/// How the loop of a replica of this process goes, by what the replica shows of itself.
+#[derive(Debug, Clone, Serialize)]
+pub struct Round {
+    /// The member that it runs beside.
+    pub member: Address,
+    /// True while its loop goes round.
+    pub goes_round: bool,
+    /// Why not, if it does not.
+    pub why_not: Option<String>,
+    /// What it is, as it said last.
+    pub role: Option<ReplicaRole>,
+    /// True if the engine beside it leads the Swarm, as it said last.
+    pub leads: bool,
+    /// How long ago it said so.
+    pub age_ms: Option<u64>,
+}
+
+impl Operator {
+    /// How the replica of `member` goes that this process runs; none where another process runs it instead.
+    #[must_use]
+    pub fn round_of(&self, member: &Address) -> Option<Round> {
+        let now_ms = self.site.clock_now().wall_ms;
+        let nothing = |why: String| Round {
+            member: member.clone(),
+            goes_round: false,
+            why_not: Some(why),
+            role: None,
+            leads: false,
+            age_ms: None,
+        };
+        let shown = match status_in(&self.site.member_directory(member)) {
+            Ok(Some(shown)) => shown,
+            Ok(None) => return Some(nothing(format!("the replica of {member} has not gone round yet"))),
+            Err(error) => return Some(nothing(format!("the status of the replica of {member}: {error}"))),
+        };
+        if shown.process != std::process::id() {
+            let before = format!("the replica of {member} has not gone round yet in this process");
+            return (!runs(&shown)).then(|| nothing(before));
+        }
+        let age_ms = now_ms.saturating_sub(shown.wall_ms);
+        let goes_round = goes_round(&shown, now_ms);
+        Some(Round {
+            member: member.clone(),
+            goes_round,
+            why_not: (!goes_round).then(|| {
+                let (age, limit) = (age_ms / 1000, STALE_MS / 1000);
+                format!("the replica of {member} has not gone round for {age} s; {limit} s are the limit")
+            }),
+            role: Some(shown.status.role),
+            leads: goes_round && matches!(shown.status.role, ReplicaRole::Holder | ReplicaRole::Waiting),
+            age_ms: Some(age_ms),
+        })
+    }
 }
 
 /// Whether the process that showed this still runs on this machine.
