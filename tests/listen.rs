@@ -162,6 +162,11 @@ fn timeless(mut report: Value) -> Value {
 fn a_replica_shows_what_status_and_events_say_and_tells_a_killed_leader() {
     let cluster = Cluster::new();
     let watch = cluster.watch(&["--yes", "--pace", PACE]);
+    // What waits and is no member is told too: the group of workers, until the managers are there.
+    until("a group that waits", || {
+        let waits = watch.live()["seen"]["waits"].to_string();
+        (waits.contains("workers: ") && waits.contains("KIT7046")).then_some(())
+    });
     watch.converged();
 
     // Between two looks the cluster may move; when it stands still both say the same.

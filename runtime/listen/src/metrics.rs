@@ -29,7 +29,7 @@ pub(crate) fn text(cluster: &str, seen: &Seen, replicas: &[Round]) -> String {
     for replica in replicas {
         out.sample(&[("member", &each(replica))], u64::from(replica.goes_round));
     }
-    out.family("kit_replica_leads", GAUGE, "Whether the engine beside this replica leads the Swarm.");
+    out.family("kit_replica_leads", GAUGE, "Whether the engine beside this replica leads the Swarm, as it said last.");
     for replica in replicas {
         out.sample(&[("member", &each(replica))], u64::from(replica.leads));
     }

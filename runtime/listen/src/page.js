@@ -51,16 +51,16 @@ function card(member) {
   if (member.doing) line("now", member.doing);
   for (const wait of member.waits) line("waits", wait);
   if (member.failed) line("failed", member.failed);
-  if (!member.doing && !member.waits.length && !member.whole) line("now", "nothing was begun yet");
+  if (!member.doing && !member.waits.length && !member.whole && !member.unknown) line("now", "nothing was begun yet");
   return box;
 }
 
 function wrong({ seen, ill }) {
   const alarms = seen.alarms.map((text) => words(make("li", "urgent"), text));
   const note = (text) => alarms.push(words(make("li", "note"), text));
-  if (ill) note(`This replica: ${ill}`);
+  if (ill) note(ill);
   for (const cause of seen.causes) note(cause);
-  for (const wait of seen.waits) note(`The whole cluster waits: ${wait}`);
+  for (const wait of seen.waits) note(`Waits: ${wait}`);
   for (const stranger of seen.strangers) note(`A stranger: ${stranger}`);
   for (const resource of seen.resources) note(resource);
   fill("alarms", alarms);
@@ -106,7 +106,7 @@ function facts(answer) {
   fact("Acted last", seen.holder);
   fact("Epoch", seen.epoch);
   fact("Revision", seen.revision);
-  const own = answer.replicas.map((one) => `${one.member}${one.leads ? ", leads" : ""}${one.goes_round ? "" : ", stands still"}`);
+  const own = answer.replicas.map((one) => `${one.member}${one.member === seen.leader ? ", leads" : ""}${one.goes_round ? "" : ", stands still"}`);
   fact(own.length === 1 ? "This replica" : "Replicas here", own.join("; ") || "none");
   fill("facts", rows);
 }

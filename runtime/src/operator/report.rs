@@ -1,7 +1,7 @@
 //! The state of a cluster, for an operator at three in the morning: per member what there is, what Kit is
 //! doing, what it waits for and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kit_model::{
     Address, Availability, Head, MachineState, Node, NodeState, OperationKind, PermitState, Reachability, RevisionId,
@@ -56,7 +56,7 @@ pub struct Report {
     pub destroyed: bool,
     /// The volumes that are there.
     pub volumes: Vec<String>,
-    /// What the whole cluster waits for.
+    /// What the whole cluster waits for, and what is no member: a group, a resource.
     pub waits: Vec<PlannedWait>,
     /// Members and slots, group by group.
     pub members: Vec<MemberReport>,
@@ -222,7 +222,7 @@ impl Operator {
                 .flat_map(|inventory| &inventory.volumes)
                 .map(|volume| volume.id.to_string())
                 .collect(),
-            waits: waits.get(&None).cloned().unwrap_or_default(),
+            waits: waits_of_no_member(waits, &members, converged),
             members,
             resources: resources_of(view, spec),
             strangers: view
@@ -250,6 +250,16 @@ fn waits_of(view: &ClusterView) -> Waits {
         waits.entry(blocked.address.clone()).or_default().push(PlannedWait::of(blocked));
     }
     waits
+}
+
+/// What waits and is no member of the report. Where all is as asked nothing does: what a replica showed of it is a look old.
+fn waits_of_no_member(waits: Waits, members: &[MemberReport], converged: bool) -> Vec<PlannedWait> {
+    let of_members: BTreeSet<&Address> = members.iter().map(|member| &member.address).collect();
+    let shown = |address: &Option<Address>| match address {
+        None => true,
+        Some(address) => !converged && !of_members.contains(address),
+    };
+    waits.into_iter().filter(|(address, _)| shown(address)).flat_map(|(_, waits)| waits).collect()
 }
 
 fn resources_of(view: &ClusterView, spec: Option<&Spec>) -> Vec<ResourceReport> {
@@ -420,8 +430,7 @@ impl<'a> Sights<'a> {
     }
 
     fn addresses(&self) -> impl Iterator<Item = &'a Address> {
-        let all: std::collections::BTreeSet<&'a Address> =
-            self.machines.keys().chain(self.nodes.keys()).copied().collect();
+        let all: BTreeSet<&'a Address> = self.machines.keys().chain(self.nodes.keys()).copied().collect();
         all.into_iter()
     }
 

@@ -124,10 +124,16 @@ impl Report {
         words
     }
 
-    /// What the whole cluster waits for, each with its code.
+    /// What the whole cluster and whole groups wait for, each with its code.
     #[must_use]
     pub fn waits_in_words(&self) -> Vec<String> {
-        self.waits.iter().map(|wait| format!("{} [{}]", wait.why, wait.code)).collect()
+        self.waits
+            .iter()
+            .map(|wait| match &wait.address {
+                Some(address) => format!("{address}: {} [{}]", wait.why, wait.code),
+                None => format!("{} [{}]", wait.why, wait.code),
+            })
+            .collect()
     }
 
     /// The resources that are not ready.
