@@ -114,11 +114,11 @@ impl Manager {
         text_of(&["cp"], &self.docker(&["cp", &file.display().to_string(), &to]));
     }
 
-    /// Runs the machine's replica until it has told of `enough`.
-    fn replica_until(&self, what: &str, enough: impl Fn(&[String]) -> bool) {
+    /// Runs the machine's replica until it has told of `enough`, and then until `looked` has looked at it.
+    fn replica_until(&self, what: &str, enough: impl Fn(&[String]) -> bool, looked: impl FnOnce()) {
         let mut replica = Command::new("docker")
             .args(["-H", &self.outer, "exec", &self.container, "timeout", "-s", "KILL", "60"])
-            .args(["kitc", "apply", "--watch", "--format", "json"])
+            .args(["kitc", "apply", "--watch", "--format", "json", "--listen", "127.0.0.1:24864"])
             .stdout(Stdio::piped())
             .spawn()
             .expect("docker runs");
@@ -131,8 +131,25 @@ impl Manager {
             }
         }
         assert!(enough(&told), "it never {what}: {told:?}");
+        looked();
         self.on_it(&["sh", "-c", "kill -KILL $(pidof kitc)"]);
         let _ = replica.wait();
+    }
+
+    /// What the machine's replica answers over HTTP, once it says `wanted`.
+    fn shown(&self, path: &str, wanted: &str) -> String {
+        let ask = format!(
+            "exec 3<>/dev/tcp/127.0.0.1/24864 && printf 'GET {path} HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n' >&3 && cat <&3"
+        );
+        let mut said = String::new();
+        for _ in 0..50 {
+            said = self.on_it(&["bash", "-c", &ask]);
+            if said.contains(wanted) {
+                return said;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(200));
+        }
+        panic!("{path} never says {wanted}: {said}");
     }
 
     /// Everything that the Swarm keeps, with the version of each.
@@ -192,7 +209,7 @@ async fn form(manager: &Manager) -> Graph {
         manager.put(&manager.path(name), &format!("/var/lib/kit/{name}"));
     }
     // It ends as soon as the head is there, before it makes what this cluster does not have.
-    manager.replica_until("formed the head", |events| events.iter().any(|kind| kind == "took-over"));
+    manager.replica_until("formed the head", |events| events.iter().any(|kind| kind == "took-over"), || ());
     let listed = provider.list(&UID.into(), &[]).await.expect("listed");
     sent(&*provider, Action::MarkFormed { volume: listed.volumes[0].id.clone() }).await;
     graph
@@ -264,7 +281,20 @@ fn on_the_machine_itself(manager: &Manager, first: &str) {
     assert!(manager.on_it(&["kitc", "resume"]).contains("nothing to resume"));
     // Its replica is to look and not to make the machines that this cluster does not have.
     assert!(manager.on_it(&["kitc", "pause"]).contains("paused"));
-    manager.replica_until("leads", |events| events.iter().any(|kind| kind == "leads"));
+    let looked = || {
+        let health = manager.shown("/healthz", "\"leads\": true");
+        assert!(
+            health.starts_with("HTTP/1.1 200 OK\r\n") && health.contains("\"member\": \"managers.m1\""),
+            "{health}"
+        );
+        let live = manager.shown("/live.json", "\"leader\": \"managers.m1\"");
+        assert!(
+            live.contains("[KIT7001]") && live.contains("172.31.16.102") && live.contains("\"kind\": \"leads\""),
+            "{live}"
+        );
+        assert!(manager.shown("/metrics", "kit_cluster_paused 1").contains("kit_look_failed 0\n"));
+    };
+    manager.replica_until("leads", |events| events.iter().any(|kind| kind == "leads"), looked);
     let shown = manager.on_it(&["kitc", "events"]);
     assert!(shown.contains("managers.m1") && shown.contains("leads"), "{shown}");
 
