@@ -87,7 +87,7 @@ codes! {
     PINNED_COUNT = "KIT5007", "Machines without a name that are to own an IP or a volume";
     FOREIGN_PROVIDER = "KIT5008", "A thing of another provider than the cluster's";
     BAD_NAME = "KIT5009", "A name that cannot be the name of a thing";
-    BAD_LEADER = "KIT5010", "A leader that is no group with members";
+    BAD_LEADER = "KIT5010", "A leader that is no group";
     NO_SUCH_ERROR = "KIT5011", "An expected error that did not come";
 
     UNUSED = "KIT6001", "A name that nothing uses";

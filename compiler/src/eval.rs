@@ -80,6 +80,17 @@ pub(crate) enum Slot {
     Done(Value),
 }
 
+/// Which group leads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Leads {
+    /// There is no cluster that would say so, or what it says is wrong and was reported: nobody is blamed for it.
+    #[default]
+    Unknown,
+    Nobody,
+    /// And where the cluster says so.
+    Group(DefRef, Origin),
+}
+
 /// Computes the values of a program.
 pub(crate) struct Evaluator<'a> {
     pub(crate) program: &'a Program,
@@ -121,7 +132,7 @@ pub(crate) struct Evaluator<'a> {
     /// The module or instance whose definition is being worked out.
     current: u16,
     /// The group that leads, once the cluster's block said so.
-    pub(crate) leads: Option<DefRef>,
+    pub(crate) leads: Leads,
     steps: u64,
     /// It was said that no step is left.
     spent: bool,
@@ -163,7 +174,7 @@ impl<'a> Evaluator<'a> {
             instances: Vec::new(),
             instance_of: IndexMap::default(),
             current: 0,
-            leads: None,
+            leads: Leads::Unknown,
             steps: 0,
             spent: false,
             depth: 0,

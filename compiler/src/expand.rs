@@ -12,7 +12,7 @@ use indexmap::IndexMap;
 use kit_lang::{Diagnostic, Span};
 
 use crate::codes;
-use crate::eval::Evaluator;
+use crate::eval::{Evaluator, Leads};
 use crate::hir::{DefKind, DefRef, Item, MemberDecl};
 use crate::names::Name;
 use crate::value::{Awaited, Data, Description, Origin, OriginKind, Thing, ThingKind, Value};
@@ -26,6 +26,8 @@ pub(crate) struct GroupState<'a> {
     members: Vec<MemberSlot>,
     /// The population is being worked out.
     open: bool,
+    /// What it must be was looked at.
+    looked_at: bool,
     /// The role's fields, in the order of its schema.
     pub(crate) role: Vec<Value>,
 }
@@ -77,6 +79,14 @@ impl<'a> Evaluator<'a> {
         let program = self.program;
         let module = program.module(0);
         let expanded = self.cluster();
+        // The group that leads comes first: where it may not, no other is blamed for not being it.
+        if let Leads::Group(leader, _) = self.leads {
+            let found = self.report.count();
+            self.group(leader, expanded.provider.as_ref());
+            if self.report.count() > found {
+                self.leads = Leads::Unknown;
+            }
+        }
         self.declarations(0, expanded.provider.as_ref());
         self.addresses_used_twice();
         for (index, module) in program.modules.iter().enumerate() {
@@ -151,23 +161,22 @@ impl<'a> Evaluator<'a> {
                 "leader" => {
                     if let Data::Thing(thing) = found.data {
                         expanded.leader = Some(thing.def);
-                        // Where the wrong group is named, no other is blamed for not being it.
-                        self.leads = self.can_lead(thing.def, program.expr_span(0, *value)).then_some(thing.def);
+                        self.leads = Leads::Group(thing.def, Origin::expr(0, *value));
                     }
                 }
                 _ => {}
             }
         }
+        // A field that the cluster does not have was reported, and may have been meant for one that is missing.
+        let misspelt = cluster.items.iter().any(|item| {
+            matches!(item, Item::Field { name, .. } if !matches!(program.names.text(*name), "name" | "provider" | "leader"))
+        });
+        let says = |field: &str| {
+            let named = |item: &Item| matches!(item, Item::Field { name, .. } if program.names.text(*name) == field);
+            cluster.items.iter().any(named)
+        };
         for (field, wanted) in [("name", "name = \"demo\""), ("provider", "provider = sim.Provider {}")] {
-            let given = cluster
-                .items
-                .iter()
-                .any(|item| matches!(item, Item::Field { name, .. } if program.names.text(*name) == field));
-            // A field that the cluster does not have was reported, and may have been meant for this one.
-            let misspelt = cluster.items.iter().any(|item| {
-                matches!(item, Item::Field { name, .. } if !matches!(program.names.text(*name), "name" | "provider" | "leader"))
-            });
-            if !given && !misspelt {
+            if !says(field) && !misspelt {
                 self.report.push(|_| {
                     Diagnostic::error(
                         codes::MISSING_FIELD,
@@ -177,6 +186,9 @@ impl<'a> Evaluator<'a> {
                     .with_help(format!("add {wanted}"))
                 });
             }
+        }
+        if !says("leader") && !misspelt {
+            self.leads = Leads::Nobody;
         }
         expanded
     }
@@ -199,26 +211,6 @@ impl<'a> Evaluator<'a> {
         });
     }
 
-    /// The group that leads has members: those vote and come back.
-    fn can_lead(&mut self, def: DefRef, span: Span) -> bool {
-        let Ok(population) = self.population(def) else { return true };
-        if !population.entries.is_empty() || self.count_field(def).is_none() {
-            return true;
-        }
-        let name = self.program.path_of(def);
-        let declared = self.program.def_span(def);
-        self.report.push(|_| {
-            Diagnostic::error(
-                codes::BAD_LEADER,
-                span,
-                format!("`{name}` cannot lead: it has a count, and who leads must keep its name"),
-            )
-            .with_label(declared, "this group has no members")
-            .with_help("give that group members, each with an ip and a volume")
-        });
-        false
-    }
-
     fn cluster_name(&mut self, value: &Value) {
         /// What fits into tags and host names of each provider, with room for a member's ID.
         const MAX_CLUSTER_NAME: usize = 40;
@@ -229,7 +221,7 @@ impl<'a> Evaluator<'a> {
         let span = self.origin_span(value.origin);
         self.report.push(|_| {
             Diagnostic::error(codes::BAD_NAME, span, format!("{text:?} cannot be the name of a cluster"))
-                .with_help(format!("up to {MAX_CLUSTER_NAME} lower-case letters, digits and hyphens, beginning with a letter: it becomes part of host names and tags"))
+                .with_help(format!("up to {MAX_CLUSTER_NAME} lower-case letters, digits, `-` and `_`, beginning with a letter: it becomes part of host names and tags"))
         });
     }
 
@@ -305,7 +297,7 @@ impl<'a> Evaluator<'a> {
     fn unused_components(&mut self, provider: Option<&Value>) {
         let program = self.program;
         // A group in such a component leads nothing yet, and may be made to lead.
-        let leads = self.leads.take();
+        let leads = std::mem::take(&mut self.leads);
         for (number, module) in program.modules.iter().enumerate() {
             if module.is_std || module.is_component {
                 continue;
@@ -329,7 +321,7 @@ impl<'a> Evaluator<'a> {
             let span = self.origin_span(origin);
             self.report.push(|_| {
                 Diagnostic::error(codes::BAD_NAME, span, format!("{key:?} cannot be the key of a resource"))
-                    .with_help("lower-case letters, digits and hyphens, beginning with a letter: it becomes part of the resource's address")
+                    .with_help("lower-case letters, digits, `-` and `_`, beginning with a letter: it becomes part of the resource's address")
             });
         }
     }
@@ -403,7 +395,7 @@ impl<'a> Evaluator<'a> {
 /// Bytes of a member's ID or a resource's key: with the cluster's name it makes a host name, of 63 bytes at most.
 pub(crate) const MAX_ID_BYTES: usize = 40;
 
-/// Lower-case letters, digits and hyphens, as host names want it.
+/// Lower-case letters, digits, hyphens and underscores, for which host names have hyphens.
 pub(crate) fn is_label(text: &str, max_bytes: usize) -> bool {
     text.len() <= max_bytes
         && text.starts_with(|first: char| first.is_ascii_lowercase())

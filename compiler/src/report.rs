@@ -72,6 +72,11 @@ impl Report {
         self.sink.has_errors()
     }
 
+    /// How many there are, kept or not.
+    pub(crate) fn count(&self) -> usize {
+        self.sink.as_slice().len() + self.sink.dropped()
+    }
+
     /// How many were not kept.
     pub(crate) fn dropped(&self) -> usize {
         self.sink.dropped()

@@ -16,7 +16,7 @@ impl<'a> Evaluator<'a> {
         let program = self.program;
         let node = program.expr(module, expr);
         if matches!(node, Expr::Field { .. } | Expr::CallFn { .. } | Expr::CallMethod { .. })
-            && let Some(value) = self.from_first_round(module, expr, origin)
+            && let Some(value) = self.known_round(module, expr, origin)
         {
             return value;
         }

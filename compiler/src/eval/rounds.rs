@@ -7,8 +7,7 @@ use crate::types::FieldTy;
 use crate::value::{Origin, Value};
 
 /// By expression: its value if it is the same in each round.
-type Known =
-    std::collections::HashMap<(u16, ExprId), Option<Value>, std::hash::BuildHasherDefault<rustc_hash::FxHasher>>;
+type Known = indexmap::IndexMap<(u16, ExprId), Option<Value>, std::hash::BuildHasherDefault<rustc_hash::FxHasher>>;
 
 /// The rounds that are being gone through.
 #[derive(Default)]
@@ -78,7 +77,7 @@ impl Evaluator<'_> {
     }
 
     /// The value of an expression that was found to be the same in each round.
-    pub(super) fn from_first_round(&mut self, module: u16, expr: ExprId, origin: Origin) -> Option<Value> {
+    pub(super) fn known_round(&mut self, module: u16, expr: ExprId, origin: Origin) -> Option<Value> {
         let base = self.base;
         let rounds = self.rounds.as_mut().filter(|rounds| rounds.base == base)?;
         match rounds.known.get(&(module, expr)) {

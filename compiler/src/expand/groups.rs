@@ -190,7 +190,7 @@ impl<'a> Evaluator<'a> {
                     if !told && !is_label(&id, MAX_ID_BYTES) {
                         self.report.push(|_| {
                             Diagnostic::error(codes::BAD_NAME, span, format!("{id:?} cannot be the ID of a member"))
-                                .with_help(format!("up to {MAX_ID_BYTES} lower-case letters, digits and hyphens, beginning with a letter: it becomes a host name"))
+                                .with_help(format!("up to {MAX_ID_BYTES} lower-case letters, digits, `-` and `_`, beginning with a letter: it becomes a host name"))
                         });
                     }
                     if population.entries.len() >= MAX_ELEMENTS {

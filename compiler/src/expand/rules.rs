@@ -7,7 +7,7 @@ use kit_lang::Diagnostic;
 
 use super::requires::ReadBy;
 use crate::codes;
-use crate::eval::{Evaluator, Same};
+use crate::eval::{Evaluator, Leads, Same};
 use crate::hir::{DefKind, DefRef, Expr, ExprId, Item};
 use crate::names::own;
 use crate::value::{Awaited, Data, Value};
@@ -17,6 +17,9 @@ impl<'a> Evaluator<'a> {
     pub(super) fn group(&mut self, def: DefRef, provider: Option<&Value>) {
         let DefKind::Group { role, .. } = &self.program.def(def).kind else { return };
         let role = *role;
+        if std::mem::replace(&mut self.groups.entry(def).or_default().looked_at, true) {
+            return;
+        }
         let name = self.program.path_of(def);
         let machine = self.group_machine(def);
         let lost = self.has_lost(def);
@@ -276,8 +279,10 @@ impl<'a> Evaluator<'a> {
         };
         self.stack.push(members);
         self.stack.push(match self.leads {
-            Some(leader) => Value::new(Data::Bool(leader == def), origin),
-            None => Value::new(Data::Error, origin),
+            Leads::Group(leader, said) if leader == def => Value::new(Data::Bool(true), said),
+            Leads::Group(..) => Value::new(Data::Bool(false), origin),
+            Leads::Nobody => Value::new(Data::Bool(false), origin),
+            Leads::Unknown => Value::new(Data::Error, origin),
         });
         let _ = self.requires(role.module, requires, &names, Some(origin));
         self.stack.truncate(self.base);

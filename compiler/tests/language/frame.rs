@@ -61,7 +61,7 @@ const FRAME: [(&str, &str); 6] = [
     ("use std/sim", "use std/sim\n"),
     ("use std/swarm", "use std/swarm\n"),
     ("use std/plain", "use std/plain\n"),
-    ("cluster {", "cluster { name = \"demo\", provider = sim.Provider {} }\n"),
+    ("cluster {", "cluster { name = \"demo\", provider = sim.Provider {}LEADER }\n"),
     ("resource net ", "resource net = sim.Network { cidr = 10.0.0.0/16, subnet = 10.0.1.0/24 }\n"),
     ("let node ", "let node = sim.Machine { image = \"debian-12\", network = net }\n"),
 ];
@@ -77,10 +77,16 @@ pub fn framed(example: &str) -> String {
     text.push_str(FRAME_BEGINS);
     for (sign, line) in FRAME {
         if !example.lines().any(|own| own.starts_with(sign)) {
-            text.push_str(line);
+            text.push_str(&line.replace("LEADER", &leader_of(example)));
         }
     }
     text
+}
+
+/// The first group of managers leads.
+fn leader_of(example: &str) -> String {
+    let managers = example.lines().find_map(|line| line.strip_prefix("group ")?.split_once(": swarm.Manager"));
+    managers.map_or_else(String::new, |(name, _)| format!(", leader = {name}"))
 }
 
 pub struct Outcome {

@@ -24,7 +24,7 @@ pub(crate) fn missing(
 ) -> SyntaxError {
     let (start, end) = last;
     let kind = inside.map(|inside| inside.kind);
-    if let Some(error) = dashed_name(text, start, end) {
+    if let Some(error) = dashed_name(text, start, end, kind == Some(SyntaxKind::MEMBER)) {
         return error;
     }
     let after = |code, what: &str| missing_after(code, what, text, start, end);
@@ -68,7 +68,7 @@ pub(crate) fn missing(
 }
 
 /// `my-name`, where `my` is read and `-` is in the way.
-fn dashed_name(text: &str, start: usize, end: usize) -> Option<SyntaxError> {
+fn dashed_name(text: &str, start: usize, end: usize, may_be_quoted: bool) -> Option<SyntaxError> {
     let is_name_byte = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || *byte == b'-';
     let length = text.as_bytes()[start..].iter().take_while(|byte| is_name_byte(byte)).count();
     let name = &text[start..start + length];
@@ -76,7 +76,11 @@ fn dashed_name(text: &str, start: usize, end: usize) -> Option<SyntaxError> {
         start + length > end + 1 && text[end..].starts_with('-') && name.starts_with(|c: char| c.is_ascii_alphabetic());
     dashed.then(|| {
         SyntaxError::new(codes::UNEXPECTED, start, start + length, format!("{} is no name: it has a `-`", quoted(name)))
-            .help(format!("write `{}`", name.replace('-', "_")))
+            .help(if may_be_quoted {
+                format!("write it in quotes: `\"{name}\"`")
+            } else {
+                format!("write `{}`", name.replace('-', "_"))
+            })
     })
 }
 
