@@ -44,6 +44,13 @@ const MAX_STEPS: u64 = 10_000_000;
 /// largest cluster that Kit was measured with.
 pub(crate) const MAX_ELEMENTS: usize = 100_000;
 
+/// Values that one value is made of: ten of the longest lists. One that holds another twice doubles it, and the graph has
+/// both.
+pub(crate) const MAX_PARTS: usize = 1_000_000;
+
+/// Parts of a value that are looked at in one step: to look at a part costs far less than to work it out.
+const PARTS_OF_A_STEP: u64 = 16;
+
 /// Bytes of one text that is put together: what a cloud takes as user data is a quarter of it.
 pub(crate) const MAX_TEXT_BYTES: usize = 64 << 10;
 
@@ -196,6 +203,21 @@ impl<'a> Evaluator<'a> {
         let value = self.eval_inner(module, expr, origin);
         self.depth -= 1;
         value
+    }
+
+    /// Takes the steps that it takes to look at all of a value.
+    fn look_through(&mut self, value: &Value) -> usize {
+        let parts = value.parts(MAX_PARTS);
+        self.steps += u64::try_from(parts).unwrap_or(u64::MAX) / PARTS_OF_A_STEP;
+        parts
+    }
+
+    /// A value that was put together, if it did not grow too large.
+    fn put_together(&mut self, module: u16, expr: ExprId, value: Value) -> Value {
+        if self.look_through(&value) <= MAX_PARTS {
+            return value;
+        }
+        self.fail(codes::TOO_MUCH, module, expr, || format!("this is made of more than {MAX_PARTS} values"), None)
     }
 
     /// Takes the step of one more round of a `for`; an error when no step is left, so that the loop ends.

@@ -13,18 +13,23 @@ use kit_graph::{
 use kit_lang::Diagnostic;
 
 use crate::codes;
-use crate::eval::{Evaluator, write_ip};
+use crate::eval::{Evaluator, MAX_PARTS, write_ip};
 use crate::expand::{Expanded, MemberValue};
 use crate::hir::{DefKind, DefRef, ExprId, Program};
 use crate::outside;
 use crate::sources::Sources;
 use crate::value::{Data, Description, Origin, OriginKind, Value};
 
+/// Values of a graph, those in others included: a hundred thousand machines have fewer, and they are some hundred megabytes.
+const MAX_GRAPH_PARTS: usize = 2_000_000;
+
 /// Builds the graph of a program in which nothing is wrong and nothing is awaited.
 pub(crate) struct Lowering<'l, 'a> {
     evaluator: &'l mut Evaluator<'a>,
     sources: &'l Sources,
     provenance: Vec<(String, kit_graph::Origin)>,
+    /// How many values were lowered, those in others included.
+    parts: usize,
     /// The origins of what is lowered now are known from a neighbour.
     silent: bool,
     /// Origins met before: what a `for` makes has the same ones again and again.
@@ -33,7 +38,7 @@ pub(crate) struct Lowering<'l, 'a> {
 
 impl<'l, 'a> Lowering<'l, 'a> {
     pub(crate) fn new(evaluator: &'l mut Evaluator<'a>, sources: &'l Sources) -> Self {
-        Self { evaluator, sources, provenance: Vec::new(), silent: false, origins: IndexMap::default() }
+        Self { evaluator, sources, provenance: Vec::new(), parts: 0, silent: false, origins: IndexMap::default() }
     }
 
     /// The graph; none if things depend on each other in a circle, which is reported.
@@ -124,6 +129,13 @@ impl<'l, 'a> Lowering<'l, 'a> {
             let span = self.evaluator.origin_span(open.origin);
             let message = || format!("`{at}` could not be worked out from this");
             self.evaluator.report.error(codes::NEEDED_EARLIER, span, message);
+            return GraphValue::Null;
+        }
+        self.parts += value.parts(MAX_PARTS);
+        if self.parts > MAX_GRAPH_PARTS {
+            let span = self.evaluator.origin_span(value.origin);
+            let message = || format!("with this the graph has more than {MAX_GRAPH_PARTS} values");
+            self.evaluator.report.error(codes::TOO_MUCH, span, message);
             return GraphValue::Null;
         }
         let seen = self.seen(value);

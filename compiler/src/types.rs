@@ -101,7 +101,30 @@ impl FieldTy {
 /// a few outcomes keeps them, a list of thousands must not.
 const MAX_INFERRED_ALTERNATIVES: usize = 16;
 
+/// Parts of one type, those of the types in it included: types that hold others twice double with each, and every rule
+/// looks at all of them. A hundred times what the standard library's largest has.
+pub(crate) const MAX_TYPE_PARTS: usize = 10_000;
+
 impl Program {
+    /// How many parts a type has, counted until there are too many.
+    pub(crate) fn parts_of(&self, ty: &Ty) -> usize {
+        fn count(program: &Program, ty: &Ty, parts: &mut usize) {
+            *parts += 1;
+            if *parts > MAX_TYPE_PARTS {
+                return;
+            }
+            match program.strip(ty) {
+                Ty::List(inner) | Ty::Map(inner) | Ty::Opt(inner) | Ty::Secret(inner) => count(program, inner, parts),
+                Ty::Union(alternatives) => alternatives.iter().for_each(|one| count(program, one, parts)),
+                Ty::Record(record) => record.fields.iter().for_each(|field| count(program, &field.ty, parts)),
+                _ => {}
+            }
+        }
+        let mut parts = 0;
+        count(self, ty, &mut parts);
+        parts
+    }
+
     /// The type behind aliases.
     pub(crate) fn strip<'a>(&'a self, mut ty: &'a Ty) -> &'a Ty {
         // Cycles of aliases are reported and cut when the modules are read; the bound is a second guard.

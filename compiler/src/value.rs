@@ -183,6 +183,32 @@ impl Value {
         matches!(self.data, Data::Error | Data::Awaited(_) | Data::Missing)
     }
 
+    /// How many values it is made of, itself included, counted until there are more than `most`.
+    pub(crate) fn parts(&self, most: usize) -> usize {
+        fn count(value: &Value, most: usize, parts: &mut usize) {
+            *parts += 1;
+            let mut all = |values: &mut dyn Iterator<Item = &Value>| {
+                for value in values {
+                    if *parts > most {
+                        return;
+                    }
+                    count(value, most, parts);
+                }
+            };
+            match &value.data {
+                Data::List(items) => all(&mut items.iter()),
+                Data::Map(entries) => all(&mut entries.values()),
+                Data::Script(script) => all(&mut script.variables.values()),
+                Data::Record(fields) => all(&mut fields.iter().map(|(_, value)| value)),
+                Data::Description(description) => all(&mut description.fields.iter()),
+                _ => {}
+            }
+        }
+        let mut parts = 0;
+        count(self, most, &mut parts);
+        parts
+    }
+
     /// A value that is not known, anywhere inside; the first one found.
     pub(crate) fn first_unsettled(&self) -> Option<&Value> {
         match &self.data {

@@ -8,7 +8,7 @@ use super::expressions::with_article;
 use super::{Checker, Place};
 use crate::codes;
 use crate::hir::{DefRef, Expr, ExprId, ForItem, Item};
-use crate::types::{FieldTy, RecordTy, Ty, general, widen};
+use crate::types::{FieldTy, MAX_TYPE_PARTS, RecordTy, Ty, general, widen};
 
 impl Checker<'_> {
     /// The fields of a description. What is missing shows later: a member may complete its group's machine.
@@ -139,11 +139,22 @@ impl Checker<'_> {
                     _ => None,
                 })
                 .collect();
-            return Ty::Record(Rc::new(RecordTy { fields }));
+            let ty = Ty::Record(Rc::new(RecordTy { fields }));
+            return if self.program.parts_of(&ty) > MAX_TYPE_PARTS { self.too_large(module, items) } else { ty };
         }
         let mut value = Ty::Never;
         self.infer_entries(module, items, &mut value);
         Ty::Map(Rc::new(value))
+    }
+
+    /// A record that holds others twice, which hold others twice.
+    fn too_large(&mut self, module: u16, items: &[Item]) -> Ty {
+        if let Some(Item::Field { span, .. }) = items.first() {
+            let span = self.program.span(module, *span);
+            let message = || format!("this record is made of more than {MAX_TYPE_PARTS} parts");
+            self.report.error(codes::TOO_MUCH, span, message);
+        }
+        Ty::Error
     }
 
     fn infer_entries(&mut self, module: u16, items: &[Item], value_ty: &mut Ty) {

@@ -49,6 +49,11 @@ impl Evaluator<'_> {
         if matches!(value.data, Data::Error | Data::Awaited(_) | Data::Opaque(_) | Data::Missing) {
             return value;
         }
+        self.steps += 1;
+        if self.steps >= super::MAX_STEPS {
+            // Whoever works out the next value says that no step is left.
+            return Value::new(Data::Error, value.origin);
+        }
         let program = self.program;
         match (ty, &value.data) {
             (Ty::Alias(def), _) => {

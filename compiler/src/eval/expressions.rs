@@ -50,10 +50,22 @@ impl<'a> Evaluator<'a> {
             Expr::CallMethod { base, name, args, .. } => return self.method(module, expr, *base, *name, args, origin),
             Expr::Unary { op, operand } => return self.unary(module, expr, *op, *operand, origin),
             Expr::Binary { op, left, right } => return self.binary(module, expr, *op, *left, *right, origin),
-            Expr::With { base, items } => return self.with(module, *base, items, origin),
-            Expr::Record(items) => return self.braces(module, items, origin),
-            Expr::Construct { def, items } => return self.construct(module, *def, items, origin),
-            Expr::List(items) => return self.list(module, expr, items, origin),
+            Expr::With { base, items } => {
+                let value = self.with(module, *base, items, origin);
+                return self.put_together(module, expr, value);
+            }
+            Expr::Record(items) => {
+                let value = self.braces(module, items, origin);
+                return self.put_together(module, expr, value);
+            }
+            Expr::Construct { def, items } => {
+                let value = self.construct(module, *def, items, origin);
+                return self.put_together(module, expr, value);
+            }
+            Expr::List(items) => {
+                let value = self.list(module, expr, items, origin);
+                return self.put_together(module, expr, value);
+            }
             Expr::If { condition, then, otherwise } => {
                 let verdict = self.eval(module, *condition);
                 return match verdict.data {

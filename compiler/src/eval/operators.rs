@@ -70,6 +70,8 @@ impl Evaluator<'_> {
         }
         let data = match op {
             BinaryOp::Eq | BinaryOp::NotEq => {
+                self.look_through(&a);
+                self.look_through(&b);
                 // What is awaited deep inside decides too; comparing with `none` asks only for presence.
                 if !matches!(a.data, Data::None) && !matches!(b.data, Data::None) {
                     for (side, at) in [(&a, left), (&b, right)] {

@@ -9,7 +9,7 @@ use super::{DeclKind, Resolver};
 use crate::codes;
 use crate::hir::{DefKind, DefRef, ExprRef, Item, Program};
 use crate::report::Report;
-use crate::types::{FieldTy, Lit, RecordTy, Ty};
+use crate::types::{FieldTy, Lit, MAX_TYPE_PARTS, RecordTy, Ty};
 
 /// Names of the types that the language has, those of single values first.
 const BUILT_IN: &[&str] =
@@ -325,52 +325,83 @@ pub(super) fn cut_alias_cycles(program: &mut Program, report: &mut Report, modul
         Open,
         Done,
     }
+    #[derive(Clone, Copy, Default)]
+    struct Size {
+        depth: u32,
+        parts: usize,
+    }
+    #[derive(Clone, Copy)]
+    enum Wrong {
+        Circle,
+        Deep,
+        Large,
+    }
     struct Search<'s> {
         program: &'s Program,
         module: u16,
         states: Vec<State>,
-        /// How deep types contain others below each that is done.
-        depths: Vec<u32>,
-        wrong: Vec<(u32, bool)>,
+        /// How deep types contain others below each that is done, and of how many parts it is.
+        sizes: Vec<Size>,
+        wrong: Vec<(u32, Wrong)>,
     }
     impl Search<'_> {
-        fn visit(&mut self, index: u32, level: u32) -> u32 {
+        fn visit(&mut self, index: u32, level: u32) -> Size {
             self.states[index as usize] = State::Open;
             let program = self.program;
-            let mut below = 0;
+            let mut below = Size::default();
             if let DefKind::Type { ty, .. } = &program.def(DefRef { module: self.module, index }).kind {
                 below = self.walk(ty, level + 1);
             }
-            if below >= MAX_TYPE_DEPTH {
-                self.wrong.push((index, false));
-                below = 0;
+            let wrong = match below {
+                Size { depth: MAX_TYPE_DEPTH.., .. } => Some(Wrong::Deep),
+                Size { parts, .. } if parts > MAX_TYPE_PARTS => Some(Wrong::Large),
+                _ => None,
+            };
+            if let Some(wrong) = wrong {
+                self.wrong.push((index, wrong));
+                below = Size::default();
             }
             self.states[index as usize] = State::Done;
-            self.depths[index as usize] = below + 1;
-            below + 1
+            let size = Size { depth: below.depth + 1, parts: below.parts };
+            self.sizes[index as usize] = size;
+            size
         }
 
-        fn walk(&mut self, ty: &Ty, level: u32) -> u32 {
+        fn walk(&mut self, ty: &Ty, level: u32) -> Size {
+            let one = Size { depth: 0, parts: 1 };
             match ty {
                 Ty::Alias(def) if def.module == self.module => match self.states[def.index as usize] {
-                    State::New if level > MAX_TYPE_DEPTH => MAX_TYPE_DEPTH,
+                    State::New if level > MAX_TYPE_DEPTH => Size { depth: MAX_TYPE_DEPTH, parts: 1 },
                     State::New => self.visit(def.index, level),
                     State::Open => {
-                        self.wrong.push((def.index, true));
-                        0
+                        self.wrong.push((def.index, Wrong::Circle));
+                        one
                     }
-                    State::Done => self.depths[def.index as usize],
+                    State::Done => self.sizes[def.index as usize],
                 },
+                Ty::Alias(_) => Size { depth: 0, parts: self.program.parts_of(ty) },
                 Ty::List(inner) | Ty::Map(inner) | Ty::Opt(inner) | Ty::Secret(inner) => self.walk(inner, level),
-                Ty::Union(alternatives) => alternatives.iter().map(|one| self.walk(one, level)).max().unwrap_or(0),
-                Ty::Record(record) => record.fields.iter().map(|field| self.walk(&field.ty, level)).max().unwrap_or(0),
-                _ => 0,
+                Ty::Union(alternatives) => self.all(alternatives.iter(), level),
+                Ty::Record(record) => self.all(record.fields.iter().map(|field| &field.ty), level),
+                _ => one,
             }
+        }
+
+        fn all<'t>(&mut self, types: impl Iterator<Item = &'t Ty>, level: u32) -> Size {
+            types.fold(Size { depth: 0, parts: 1 }, |size, ty| {
+                let part = self.walk(ty, level);
+                Size { depth: size.depth.max(part.depth), parts: size.parts.saturating_add(part.parts) }
+            })
         }
     }
     let count = program.module(module).defs.len();
-    let mut search =
-        Search { program, module, states: vec![State::New; count], depths: vec![0; count], wrong: Vec::new() };
+    let mut search = Search {
+        program,
+        module,
+        states: vec![State::New; count],
+        sizes: vec![Size::default(); count],
+        wrong: Vec::new(),
+    };
     for index in 0..count {
         if search.states[index] == State::New
             && matches!(search.program.module(module).defs[index].kind, DefKind::Type { .. })
@@ -379,17 +410,15 @@ pub(super) fn cut_alias_cycles(program: &mut Program, report: &mut Report, modul
         }
     }
     let wrong = search.wrong;
-    for (index, circle) in wrong {
+    for (index, wrong) in wrong {
         let def = DefRef { module, index };
         let (span, name) = (program.def_span(def), program.path_of(def));
-        let code = if circle { codes::CYCLE } else { codes::TOO_MUCH };
-        report.error(code, span, || {
-            if circle {
-                format!("the type `{name}` contains itself")
-            } else {
-                format!("the type `{name}` stands for others more than {MAX_TYPE_DEPTH} levels deep")
-            }
-        });
+        let (code, what) = match wrong {
+            Wrong::Circle => (codes::CYCLE, "contains itself".to_owned()),
+            Wrong::Deep => (codes::TOO_MUCH, format!("stands for others more than {MAX_TYPE_DEPTH} levels deep")),
+            Wrong::Large => (codes::TOO_MUCH, format!("is made of more than {MAX_TYPE_PARTS} parts")),
+        };
+        report.error(code, span, || format!("the type `{name}` {what}"));
         if let DefKind::Type { ty, .. } = &mut program.modules[module as usize].defs[index as usize].kind {
             *ty = Ty::Error;
         }

@@ -141,6 +141,36 @@ fn growth_is_bounded() {
         lists.push_str(&format!("let l{} = [for x in l{n} {{ x }}, for y in l{n} {{ y }}]\n", n + 1));
     }
     check_and_compile(&lists);
+    // What holds another twice, by each way in which one can: values that are compared and given out, types, and both.
+    for (first, next, last) in [
+        ("let v0 = [1]", "let v{n} = [v{m}, v{m}]", "require v60 == v60 else \"no\"\noutput all = v60"),
+        ("let v0 = [1]", "let v{n} = [v{m}, v{m}]", "output same = v60 == [v59, v59]"),
+        ("let v0 = { a = 1 }", "let v{n} = { a = v{m}, b = v{m} }", "output all = v60"),
+        ("let v0 = { \"a\" = 1 }", "let v{n} = { \"a\" = v{m}, \"b\" = v{m} }", "output all = v60"),
+        ("type T0 = { a: int }", "type T{n} = { a: T{m}, b: T{m} }", "param p: T20"),
+        (
+            "type T0 = list<int>\nlet v0: T0 = [1]",
+            "type T{n} = list<T{m}>\nlet v{n}: T{n} = [v{m}, v{m}]",
+            "output all = v25",
+        ),
+    ] {
+        let mut text = format!("{first}\n");
+        for n in 1..=60 {
+            text.push_str(&next.replace("{n}", &n.to_string()).replace("{m}", &(n - 1).to_string()));
+            text.push('\n');
+        }
+        text.push_str(last);
+        check_and_compile(&text);
+    }
+    // What is small enough by itself is given out again and again.
+    let mut many = String::from("let v0 = [1]\n");
+    for n in 1..=18 {
+        many.push_str(&format!("let v{n} = [v{m}, v{m}]\n", m = n - 1));
+    }
+    for n in 0..100 {
+        many.push_str(&format!("output o{n} = v18\n"));
+    }
+    check_and_compile(&many);
 }
 
 /// Tests of one file, each of which works the file out anew.
