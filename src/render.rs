@@ -117,6 +117,14 @@ fn reports<'a>(
             }),
         }
     }
+    // One line under another is stretched. What begins where the place does, and ends sooner, shows it as well.
+    let is_shown_by =
+        |place: &SourceSpan, label: &SourceSpan| label.offset() == place.offset() && label.len() < place.len();
+    if let [(place, _), labels @ ..] = main.labels.as_slice()
+        && labels.iter().any(|(label, _)| is_shown_by(place, label))
+    {
+        main.labels.remove(0);
+    }
     reports.insert(0, main);
     reports
 }

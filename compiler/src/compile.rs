@@ -320,9 +320,7 @@ pub(crate) fn given_params(program: &Program, inputs: &Inputs, report: &mut Repo
                 // Not as an edit: what is wrong is the name, and the place is the value's.
                 let help = match suggester.nearest(name, known.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => {
-                        format!("the file's parameters are {}", crate::report::listed(known.iter().copied(), "and"))
-                    }
+                    None => crate::report::parameters_are(known.iter().copied()),
                 };
                 Diagnostic::error(codes::PARAM_UNKNOWN, input.span, format!("the file has no parameter `{name}`"))
                     .with_help(help)

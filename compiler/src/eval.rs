@@ -264,8 +264,12 @@ impl<'a> Evaluator<'a> {
             Slot::Open => {
                 let span = self.program.def_span(def);
                 let name = self.program.path_of(def);
-                self.report
-                    .error(codes::CYCLE, span, || format!("`{name}` is defined by itself, directly or through others"));
+                let has_where = matches!(self.program.def(def).kind, DefKind::Param { refinement: Some(_), .. });
+                self.report.push(|_| {
+                    let message = format!("`{name}` is defined by itself, directly or through others");
+                    let help = has_where.then(|| format!("in its `where`, `{name}` is called `it`"));
+                    Diagnostic::error(codes::CYCLE, span, message).maybe_help(help)
+                });
                 return Value::new(Data::Error, Self::def_origin(def));
             }
             Slot::New => {}
@@ -350,8 +354,13 @@ impl<'a> Evaluator<'a> {
                         let shown = program.show(ty);
                         let span = program.def_span(def);
                         self.report.push(|_| {
+                            let help = if matches!(program.strip(ty), crate::types::Ty::Secret(_)) {
+                                format!("give it with --secret {name}=@FILE")
+                            } else {
+                                format!("give it with --set {name}=… ({shown}), in a file with --params, or give it a default here")
+                            };
                             Diagnostic::error(codes::PARAM_MISSING, span, format!("the parameter `{name}` was not given"))
-                                .with_help(format!("give it with --set {name}=… ({shown}), in a file with --params, or give it a default here"))
+                                .with_help(help)
                         });
                         Value::new(Data::Error, Self::def_origin(def))
                     }
@@ -427,9 +436,15 @@ impl<'a> Evaluator<'a> {
         let shown = show_value(self.program, &value);
         let own = !self.program.module(refinement.module).is_std;
         self.report.push(|_| {
+            let says_it = subject.is_empty() && message.split_whitespace().any(|word| word == shown);
             let subject = if subject.is_empty() { shown } else { format!("`{subject}` is {shown}") };
-            let text = if message.is_empty() { "which is not allowed".to_owned() } else { message };
-            Diagnostic::error(blame.refinement, span, format!("{subject}: {text}"))
+            let text = match message.as_str() {
+                "" => format!("{subject}: which is not allowed"),
+                // The message names the value itself.
+                _ if says_it => message,
+                _ => format!("{subject}: {message}"),
+            };
+            Diagnostic::error(blame.refinement, span, text)
                 .maybe_label(own.then(|| (declared, "allowed is what satisfies this".to_owned())))
         });
         Value::new(Data::Error, value.origin)

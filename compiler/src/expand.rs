@@ -11,6 +11,7 @@ use std::rc::Rc;
 use indexmap::IndexMap;
 use kit_lang::{Diagnostic, Span};
 
+use crate::check::with_article;
 use crate::codes;
 use crate::eval::{Evaluator, Leads};
 use crate::hir::{DefKind, DefRef, Item, MemberDecl};
@@ -198,7 +199,7 @@ impl<'a> Evaluator<'a> {
         let module = self.program.module(0);
         let span = Span { source: module.source, start: 0, end: 0 };
         let is_module = module.is_for_others();
-        if is_module && (self.in_test || self.mode == crate::eval::Mode::Check) {
+        if module.has_lost_cluster || is_module && (self.in_test || self.mode == crate::eval::Mode::Check) {
             return;
         }
         self.report.push(|_| {
@@ -333,13 +334,20 @@ impl<'a> Evaluator<'a> {
         if description.def.module == def.module {
             return;
         }
-        let (thing, cluster) = (self.program.path_of(def), self.program.path_of(description.def));
-        let (span, label) = (self.origin_span(origin), self.origin_span(provider.origin));
+        // What a component of the standard library makes is told as the instance that makes it, where that stands.
+        let component = self.program.written(origin.module);
+        let made = (self.program.module(component).is_std).then(|| self.made_at(origin.module)).flatten();
+        let thing = match made {
+            Some(_) => self.program.path_of_component(component),
+            None => self.program.path_of(def),
+        };
+        let cluster = self.program.path_of(description.def);
+        let (span, label) = (made.unwrap_or_else(|| self.origin_span(origin)), self.origin_span(provider.origin));
         self.report.push(|_| {
             Diagnostic::error(
                 codes::FOREIGN_PROVIDER,
                 span,
-                format!("a {thing} cannot stand in a cluster of {cluster}"),
+                format!("{} cannot stand in a cluster of {cluster}", with_article(&thing)),
             )
             .with_label(label, format!("the cluster's provider is {cluster}"))
             .with_help("a cluster stands at one provider")

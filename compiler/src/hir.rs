@@ -89,6 +89,8 @@ pub(crate) struct Module {
     pub(crate) unused: Vec<Unused>,
     /// Comments that allow warnings.
     pub(crate) allowances: Vec<Allowance>,
+    /// What could not be read may have been the cluster.
+    pub(crate) has_lost_cluster: bool,
 }
 
 /// A name that nothing in its file asks for.
@@ -140,6 +142,7 @@ impl Module {
             tests: Vec::new(),
             unused: Vec::new(),
             allowances: Vec::new(),
+            has_lost_cluster: false,
         }
     }
 }
@@ -581,6 +584,15 @@ impl Program {
     /// A definition as it is written, whatever instance it is of.
     pub(crate) fn written_def(&self, def: DefRef) -> DefRef {
         DefRef { module: self.written(def.module), index: def.index }
+    }
+
+    /// What a component is called where it is declared; for messages.
+    pub(crate) fn path_of_component(&self, component: u16) -> String {
+        let modules = (0..).zip(&self.modules);
+        let mut defs =
+            modules.flat_map(|(module, read)| (0..).zip(&read.defs).map(move |(index, _)| DefRef { module, index }));
+        let declared = defs.find(|def| self.component(*def) == Some(component));
+        declared.map_or_else(|| self.module(component).name.to_string(), |def| self.path_of(def))
     }
 
     /// The module of a component, if the definition is one.

@@ -53,7 +53,7 @@ pub(crate) fn read(sources: &mut Sources, root: SourceId, report: &mut Report) -
         let text_span = TextSpan { start: span.start, end: span.end };
         let name = declaration.alias().map(|alias| alias.text().to_owned()).or_else(|| {
             // What is no module has no name that could be wrong too.
-            if is_std && target.is_none() { Some(stem.clone()) } else { name_of(&stem, span, report) }
+            if target.is_none() { Some(stem.clone()) } else { name_of(&stem, span, report) }
         });
         let Some(name) = name else {
             open.push(at);
@@ -152,8 +152,10 @@ fn target(
             .or_else(|| report.nearest(&path, known()).and_then(kit_stdlib::module));
         report.push(|suggester| {
             let meant = near.map(|module| format!("did you mean `{}`?", module.path));
-            let help = suggester
-                .did_you_mean(&path, known())
+            let is_file = path.starts_with(['.', '/']) || path.ends_with(".kit");
+            let help = is_file
+                .then(|| format!("a file is named in quotes: `use \"{path}\"`"))
+                .or_else(|| suggester.did_you_mean(&path, known()))
                 .or(meant)
                 .unwrap_or_else(|| format!("the standard library has {}", crate::report::listed(known(), "and")));
             Diagnostic::error(codes::UNKNOWN_MODULE, span, format!("there is no module `{path}`")).with_help(help)

@@ -91,14 +91,7 @@ pub(crate) fn from_text(program: &Program, text: &str, ty: &Ty, origin: Origin) 
                     let why = if program.holds_secret(ty) { String::new() } else { format!(": {error}") };
                     format!("needs {}, which is written as JSON here{why}", with_article(&program.show(ty)))
                 },
-                help: Some(
-                    if matches!(program.strip(ty), Ty::List(_)) {
-                        r#"for instance '["a", "b"]'"#
-                    } else {
-                        r#"for instance '{"a": "b"}'"#
-                    }
-                    .to_owned(),
-                ),
+                help: Some(format!("for instance '{}'", json_example(program, ty))),
                 steps: Vec::new(),
             }),
         },
@@ -108,6 +101,27 @@ pub(crate) fn from_text(program: &Program, text: &str, ty: &Ty, origin: Origin) 
         }
     }
 }
+
+/// How a value of a type that holds others may look as JSON.
+fn json_example(program: &Program, ty: &Ty) -> String {
+    match program.strip(ty) {
+        Ty::Opt(inner) => json_example(program, inner),
+        Ty::List(inner) => format!("[{}]", json_example(program, inner)),
+        Ty::Map(inner) => format!("{{\"a\": {}}}", json_example(program, inner)),
+        Ty::Record(record) => {
+            let fields = record.fields.iter().take(MAX_EXAMPLE_FIELDS);
+            let fields = fields
+                .map(|field| format!("{:?}: {}", program.names.text(field.name), json_example(program, &field.ty)));
+            format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
+        }
+        Ty::Bool => "true".to_owned(),
+        Ty::Int => "3".to_owned(),
+        scalar => format!("{:?}", scalar_example(scalar).unwrap_or("a")),
+    }
+}
+
+/// Fields that an example shows.
+const MAX_EXAMPLE_FIELDS: usize = 3;
 
 /// A whole script that is given; as it is no part of another, it has no variables.
 fn script(text: &str) -> Result<Data, Problem> {
@@ -201,7 +215,11 @@ fn fits_scalar(data: &Data, ty: &Ty) -> bool {
 }
 
 fn example(ty: &Ty) -> Option<String> {
-    let example = match ty {
+    scalar_example(ty).map(|example| format!("for instance {example}"))
+}
+
+fn scalar_example(ty: &Ty) -> Option<&'static str> {
+    Some(match ty {
         Ty::Int => "3",
         Ty::Ip => "10.0.0.5",
         Ty::Cidr => "10.0.0.0/16",
@@ -209,8 +227,7 @@ fn example(ty: &Ty) -> Option<String> {
         Ty::Duration => "30s",
         Ty::Percent => "25%",
         _ => return None,
-    };
-    Some(format!("for instance {example}"))
+    })
 }
 
 /// Data from a file of parameters or an answer of metadata, as the type reads it: no coercion.

@@ -214,6 +214,15 @@ impl DiagnosticExt for Diagnostic {
     }
 }
 
+/// Which parameters a file has, for whoever gave another.
+pub(crate) fn parameters_are<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut names = names.peekable();
+    if names.peek().is_none() {
+        return "the file has no parameters".to_owned();
+    }
+    format!("the file's parameters are {}", listed(names, "and"))
+}
+
 /// `a`, `a and b`, `a, b and c`; the rest of a long list is counted.
 pub(crate) fn listed<'a>(items: impl IntoIterator<Item = &'a str>, conjunction: &str) -> String {
     /// As many as fit a line.

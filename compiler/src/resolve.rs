@@ -80,6 +80,8 @@ pub(crate) struct Resolver<'a> {
     depth: u32,
     /// Where the text is wrong.
     broken: std::rc::Rc<Broken>,
+    /// Up to here reaches a text without quotes that was reported.
+    reported_to: u32,
 }
 
 /// A module that a file uses: the name it gets there, which module, and where that is written.
@@ -95,11 +97,13 @@ pub(crate) fn resolve(
     broken: Broken,
 ) {
     let Module { source, is_std, ref name, ref mut allowances, .. } = program.modules[module as usize];
-    let built = Module { allowances: std::mem::take(allowances), ..Module::empty(source, name.clone(), is_std) };
+    let mut built = Module { allowances: std::mem::take(allowances), ..Module::empty(source, name.clone(), is_std) };
     let declarations: Vec<ast::Decl> = file.declarations().collect();
     let mut resolver = Resolver::new(program, report, source, module, is_std);
     resolver.broken = broken.into();
-    resolver.refuse_values(file);
+    // A file of another language lacks more than a cluster.
+    let is_foreign = declarations.is_empty() && resolver.broken.is_anywhere_in(file);
+    built.has_lost_cluster = resolver.refuse_values(file) || is_foreign || resolver.broken.may_have_cluster();
     for (name, module, span) in uses {
         resolver.bind(name, Binding::Module(module, span), span);
     }
@@ -153,6 +157,7 @@ impl<'a> Resolver<'a> {
             is_of_values: false,
             depth: 0,
             broken: std::rc::Rc::default(),
+            reported_to: 0,
         }
     }
 }
@@ -257,6 +262,10 @@ impl Resolver<'_> {
                 Binding::Def(index) => self.name_spans[index as usize].1,
                 Binding::Module(_, span) => span,
             };
+            if let (Binding::Def(index), Binding::Def(_)) = (first, binding) {
+                // Nobody knows which of them is meant where the name is used.
+                self.kinds[index as usize] = DeclKind::Refused;
+            }
             let (span, first_span) = (self.span(span), self.span(first_span));
             let text = self.program.names.text(name);
             self.report.push(|_| {

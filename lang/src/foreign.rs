@@ -80,6 +80,7 @@ pub(crate) fn behind(word: &str, rest: &str) -> Option<&'static str> {
     Some(match word {
         "not" => "negation is `!`",
         "switch" | "case" | "when" => "a choice over values is `match x { \"a\" => 1, _ => 2 }`",
+        "sh" if rest.starts_with('"') => "a script stands between three quotes: sh\"\"\"…\"\"\"",
         "f" | "r" | "b" if rest.starts_with('"') => "each string may hold `${…}`; nothing stands before its quote",
         _ if rest.starts_with("=>") => "there are no functions as values: repeat with `[for x in xs { … }]`",
         _ if rest.starts_with("for ") => "a repetition begins with its `for`: `[for x in xs { x * 2 }]`",
@@ -100,6 +101,9 @@ pub(crate) fn instead(missing: &str, before: &str, rest: &str) -> Option<String>
             "a value is bound with `=`, as in `let n = 1`; a type stands before it: `let n: int = 1`".to_owned()
         }
         "a type" if rest.starts_with('[') => "a list of texts has the type `list<string>`".to_owned(),
+        "`(` and the parameters" if rest.starts_with('<') => {
+            "a function is written for the types it takes: there is no `<T>`".to_owned()
+        }
         "`=`" if rest.starts_with("[]") => format!("a list of them has the type `list<{before}>`"),
         "`=`" if matches!(before, "list" | "map") && rest.starts_with(['[', '(']) => {
             format!("what it holds stands in `<…>`: `{before}<string>`")

@@ -67,6 +67,19 @@ pub(crate) fn too_high(place: usize, text: &str) -> SyntaxError {
 }
 
 pub(crate) fn bad_escape(text: &str, start: usize, end: usize) -> SyntaxError {
+    let braced = text[start..].strip_prefix("\\u{").and_then(|rest| rest.split_once('}')).map(|(digits, _)| digits);
+    if let Some(digits) =
+        braced.filter(|digits| (1..=8).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit()))
+    {
+        let end = start + "\\u{}".len() + digits.len();
+        return SyntaxError::new(
+            codes::BAD_ESCAPE,
+            start,
+            end,
+            format!("there is no character {}", digits.to_ascii_uppercase()),
+        )
+        .help("characters are 0 to D7FF and E000 to 10FFFF");
+    }
     SyntaxError::new(codes::BAD_ESCAPE, start, end, format!("{} is no escape", quoted(&text[start..end])))
         .help(r#"the escapes are \" \\ \n \r \t \${ and \u{…}; a backslash itself is \\"#)
 }
@@ -104,9 +117,71 @@ pub(crate) fn reserved_name(text: &str, start: usize, end: usize) -> SyntaxError
     SyntaxError::new(codes::UNEXPECTED, start, end, message).help("give it another name")
 }
 
-/// An operator that Kit does not have.
-pub(crate) fn foreign_operator(text: &str, start: usize, end: usize) -> SyntaxError {
+/// The run of letters, digits, `-`, `_` and `.` in which a place lies: a text that has no quotes.
+fn run(text: &str, at: usize) -> (usize, usize) {
+    let other = |c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.');
+    let start =
+        text[..at].rfind(other).map_or(0, |before| before + text[before..].chars().next().map_or(1, char::len_utf8));
+    let end = text[at..].find(other).map_or(text.len(), |length| at + length);
+    (start, end)
+}
+
+/// Whether what a place lies in begins like a name, as `eu` in `eu-west-1a`.
+pub(crate) fn begins_as_name(text: &str, at: usize) -> bool {
+    text[run(text, at).0..].starts_with(|c: char| c.is_ascii_alphabetic())
+}
+
+/// `eu-west-1a`, `m5.2xlarge`
+pub(crate) fn unquoted(code: Code, text: &str, at: usize) -> SyntaxError {
+    let (start, end) = run(text, at);
+    let whole = &text[start..end];
+    SyntaxError::new(code, start, end, format!("{} is no value: a text stands in quotes", quoted(whole)))
+        .help(format!("write \"{whole}\""))
+}
+
+/// `my-name`
+pub(crate) fn dashed_name(declaration: SyntaxKind, name: &str, start: usize) -> SyntaxError {
+    let message = format!("{} is no name: it has a `-`", quoted(name));
+    let error = SyntaxError::new(codes::UNEXPECTED, start, start + name.len(), message);
+    match declaration {
+        SyntaxKind::MEMBER => error.help(format!("write it in quotes: `\"{name}\"`")),
+        _ => error.help(format!("write `{}`", name.replace('-', "_"))),
+    }
+}
+
+/// A text that is begun by three quotes.
+pub(crate) fn text_block(start: usize) -> SyntaxError {
+    SyntaxError::new(codes::UNTERMINATED_STRING, start, start + 3, "a text stands on one line, between single `\"`")
+        .help("a newline inside a text is written \\n; a script is sh\"\"\"…\"\"\"")
+}
+
+/// `return x` in the body of a function.
+pub(crate) fn no_return(start: usize) -> SyntaxError {
+    SyntaxError::new(codes::UNEXPECTED, start, start + "return".len(), "there is no `return`").help(ONE_EXPRESSION)
+}
+
+const ONE_EXPRESSION: &str = "the result of a function is one expression: `fn double(n: int): int = n * 2`";
+
+/// `not x`
+pub(crate) fn foreign_prefix(start: usize) -> SyntaxError {
+    SyntaxError::new(codes::FOREIGN_OPERATOR, start, start + "not".len(), "there is no operator `not`")
+        .help("negation is `!`")
+}
+
+/// An operator that Kit does not have; in the brackets of a call, where they open.
+pub(crate) fn foreign_operator(text: &str, start: usize, end: usize, call: Option<usize>) -> SyntaxError {
     let operator = text[start..end].trim_end();
+    let callee =
+        call.map(|opened| text[..opened].rsplit(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '.')));
+    let callee = callee.and_then(|mut words| words.next()).unwrap_or_default();
+    if operator == "=" && !callee.is_empty() {
+        let error =
+            SyntaxError::new(codes::FOREIGN_OPERATOR, start, end, "an argument has no name where a function is called");
+        return match callee.strip_suffix(".with") {
+            Some(base) => error.help(format!("what changes stands in braces: `{base} with {{ … = … }}`")),
+            None => error.help(format!("arguments stand in the order of the parameters: `{callee}(1, 2)`")),
+        };
+    }
     let line = &text[text[..start].rfind('\n').map_or(0, |newline| newline + 1)..start];
     if operator == "=" && line.contains(" where ") {
         return SyntaxError::new(codes::FOREIGN_OPERATOR, start, end, "a default stands before `where`")
@@ -130,6 +205,16 @@ pub(crate) fn foreign_operator(text: &str, start: usize, end: usize) -> SyntaxEr
         "&" => "conditions are joined by `&&`, texts by interpolation: `\"${a}${b}\"`",
         "or" => "write `||`",
         "=" => "equality is `==`",
+        ">==" => "write `>=`",
+        "<>" => "write `!=`",
+        "=~" => "a text is asked with `starts_with`, `ends_with` or `contains`",
+        "<=>" => "compare with `<` and with `==`",
+        "+=" | "-=" | "*=" => "no value changes: name the new one with `let`",
+        "not in" => "write `!(a in b)`",
+        "is not" => "write `!=`",
+        "is" => "equality is `==`",
+        "div" => "write `n.div(m)`, which rounds towards zero",
+        "mod" => "write `n.mod(m)`",
         ".." => "a range includes both ends: `1..=3`",
         _ => "the operators are + - * == != < <= > >= && || ! ?? in ..=",
     };
@@ -167,12 +252,29 @@ pub(crate) fn missing_operand(text: &str, start: usize, end: usize, is_message: 
     missing_after(codes::EXPECTED_VALUE, "a value", text, start, end)
 }
 
+/// Where the token begins that ends at a place; a string is one.
+fn whole_start(text: &str, start: usize, end: usize) -> usize {
+    if &text[start..end] != "\"" {
+        return start;
+    }
+    let line = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+    text[line..start].rfind('"').map_or(start, |quote| line + quote)
+}
+
 pub(crate) fn missing_after(code: Code, what: &str, text: &str, start: usize, end: usize) -> SyntaxError {
-    let message = format!("expected {what} after {}", quoted(&text[start..end]));
-    let error = SyntaxError::new(code, end, end, message);
-    match foreign::instead(what, &text[start..end], text[end..].trim_start_matches([' ', '\t'])) {
-        Some(help) => error.help(help),
-        None => error,
+    let message = format!("expected {what} after {}", quoted(&text[whole_start(text, start, end)..end]));
+    let rest = text[end..].trim_start_matches([' ', '\t']);
+    let at = text.len() - rest.len();
+    match foreign::instead(what, &text[start..end], rest) {
+        // Something stands in its place, and that is what is wrong.
+        Some(help) => SyntaxError::new(code, at, at + piece(rest).len(), message).help(help),
+        None if (what == "a name" || what.starts_with("the test's name"))
+            && piece(rest) != "in"
+            && rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '"') =>
+        {
+            SyntaxError::new(code, at, at + piece(rest).len(), message)
+        }
+        None => SyntaxError::new(code, end, end, message),
     }
 }
 
@@ -234,8 +336,8 @@ fn piece(text: &str) -> &str {
     &text[..end]
 }
 
-/// What is wrong with text that fits nowhere.
-pub(crate) fn junk(junk: Junk, source: &str, start: usize, end: usize) -> SyntaxError {
+/// What is wrong with text that fits nowhere; `around` is what decides what to write instead.
+pub(crate) fn junk(junk: Junk, around: Option<SyntaxKind>, source: &str, start: usize, end: usize) -> SyntaxError {
     let text = source[start..end].trim_end();
     let end = start + text.len();
     let first = text.chars().next().unwrap_or(' ');
@@ -251,6 +353,33 @@ pub(crate) fn junk(junk: Junk, source: &str, start: usize, end: usize) -> Syntax
         return SyntaxError::new(codes::UNEXPECTED, start, end, "a resource has no annotation")
             .help("its type stands in its description: `resource net = aws.Network { … }`");
     }
+    match junk {
+        Junk::Misplaced => return misplaced(start, first_word(text), around),
+        Junk::Doubled => {
+            let inner = text.trim_start_matches('{').trim_end_matches('}').trim();
+            return SyntaxError::new(codes::UNEXPECTED, start, end, "braces stand once around an expression in a text")
+                .help(format!("write `${{{inner}}}`"));
+        }
+        Junk::InnerWhere => {
+            return SyntaxError::new(
+                codes::UNEXPECTED,
+                start,
+                start + "where".len(),
+                "no condition stands within `<…>`",
+            )
+            .help("give the type a name, and use it here: `type Large = int where it > 3 else \"…\"`, `list<Large>`");
+        }
+        Junk::SurplusHead => return surplus_head(text, start, end),
+        Junk::SurplusOpen | Junk::SurplusClose => {
+            return SyntaxError::new(codes::UNEXPECTED, start, end, "the variables of a `for` stand without brackets")
+                .help("write `for key, value in …`");
+        }
+        Junk::SurplusNames => {
+            return SyntaxError::new(codes::UNEXPECTED, start, end, "a `for` has one variable, or two")
+                .help("write `for x in …`, or `for key, value in …`");
+        }
+        _ => {}
+    }
     if let Some(error) = stray(text, start) {
         return error;
     }
@@ -260,10 +389,18 @@ pub(crate) fn junk(junk: Junk, source: &str, start: usize, end: usize) -> Syntax
     let word = first_word(text);
     match junk {
         Junk::Declaration => not_a_declaration(text, word, start, end),
-        Junk::AfterDeclaration => separator("a new line", source, text, start, end),
-        Junk::AfterItem => separator("a new line or `,`", source, text, start, end),
+        Junk::AfterDeclaration => separator("a new line", around, source, text, start, end),
+        Junk::AfterItem => separator("a new line or `,`", around, source, text, start, end),
+        Junk::Item if word == "else" && around == Some(SyntaxKind::MATCH_ARMS) => {
+            SyntaxError::new(codes::UNEXPECTED, start, start + word.len(), "`else` is no pattern")
+                .help("what is left is `_`, as in `_ => …`")
+        }
         Junk::Item if word == "else" => no_else(start),
-        Junk::Item if DECLARATIONS.contains(&word) => misplaced(start, word),
+        Junk::Item if DECLARATIONS.contains(&word) => misplaced(start, word, around),
+        Junk::Item if text.starts_with("...") => {
+            SyntaxError::new(codes::UNEXPECTED, start, start + 3, "nothing is spread with `...`")
+                .help("a changed copy is written `node with { type = \"large\" }`")
+        }
         Junk::Orphan => {
             let start = start + text.len() - text.trim_start().len();
             let first = piece(&source[start..end]);
@@ -271,10 +408,11 @@ pub(crate) fn junk(junk: Junk, source: &str, start: usize, end: usize) -> Syntax
             SyntaxError::new(codes::UNEXPECTED, start, start + first.len(), message)
                 .help("fields stand between `{` and `}`")
         }
-        Junk::LoneComma => SyntaxError::new(codes::EXPECTED_VALUE, start, end, "expected a value before `,`"),
+        Junk::LoneComma => SyntaxError::new(codes::EXPECTED_VALUE, start, start + 1, "nothing stands before this `,`")
+            .help("remove it"),
         Junk::SurplusName => SyntaxError::new(codes::UNEXPECTED, start, end, "the cluster has no name here")
             .help("a file has one cluster; its name is a field: `cluster { name = \"demo\" … }`"),
-        Junk::Item | Junk::Element | Junk::Interpolation | Junk::SurplusType | Junk::SurplusMark => SyntaxError::new(
+        _ => SyntaxError::new(
             codes::UNEXPECTED,
             start,
             end.min(line_end(text, start)),
@@ -301,7 +439,12 @@ pub(crate) fn stray(text: &str, start: usize) -> Option<SyntaxError> {
     };
     let message = format!("the character `{shown}` has no place here");
     let error = SyntaxError::new(codes::STRAY_CHARACTER, start, start + first.len_utf8(), message);
+    let name = first_word(text.trim_start_matches(['$', '{', ' ']));
     Some(match first {
+        '$' if name.starts_with(|c: char| c.is_ascii_uppercase()) => error.help(format!(
+            "what the environment holds is declared and read as metadata: `metadata env {{ {name}: string }}`, `meta.env.{name}`"
+        )),
+        '$' if !name.is_empty() => error.help(format!("outside a text a value is read by its name alone: `{name}`")),
         _ if first.is_whitespace() => error.help("only spaces, tabs and newlines are space"),
         _ if first.is_alphanumeric() => error.help("names have the letters a to z, digits and `_`"),
         _ => error,
@@ -314,9 +457,38 @@ pub(crate) fn twice_optional(start: usize) -> SyntaxError {
         .help("write a single `?`")
 }
 
-fn misplaced(start: usize, word: &str) -> SyntaxError {
-    SyntaxError::new(codes::MISPLACED, start, start + word.len(), format!("`{word}` cannot stand here"))
-        .help("declarations stand at the top of a file or directly in a component")
+fn misplaced(start: usize, word: &str, around: Option<SyntaxKind>) -> SyntaxError {
+    let help = match (around, word) {
+        (Some(SyntaxKind::FN), _) => ONE_EXPRESSION,
+        (Some(SyntaxKind::FOR), "resource") => {
+            "repeat in its value: `resource nets = { for x in xs { \"${x}\" = … } }`"
+        }
+        (Some(SyntaxKind::IF), "resource") => {
+            "the condition stands in its value: `resource nets = { if c { main = … } }`"
+        }
+        (Some(SyntaxKind::FOR | SyntaxKind::IF), "group") => {
+            "let a component hold the group, and repeat that: `resource pools = { for x in xs { \"${x}\" = Pool { … } } }`"
+        }
+        (Some(SyntaxKind::TEST), "param") => {
+            "a parameter is given before the braces: `test \"…\" with { size = 3 } { … }`"
+        }
+        (Some(SyntaxKind::TEST), "output") => "what must hold is said with `require … else \"…\"`",
+        _ => "declarations stand at the top of a file or directly in a component",
+    };
+    SyntaxError::new(codes::MISPLACED, start, start + word.len(), format!("`{word}` cannot stand here")).help(help)
+}
+
+/// A type before the name of a resource, or the name in quotes.
+fn surplus_head(text: &str, start: usize, end: usize) -> SyntaxError {
+    let error =
+        SyntaxError::new(codes::EXPECTED_PART, start, end, "a resource has a name and `=` before its description");
+    let words: Vec<&str> = text.split_whitespace().map(|word| word.trim_matches('"')).collect();
+    match words.as_slice() {
+        [name] => error.help(format!("the name stands without quotes: `resource {} = …`", name.replace('-', "_"))),
+        [ty, name] if !text.starts_with('"') => error.help(format!("write `resource {name} = {ty} {{ … }}`")),
+        [_, name] => error.help(format!("write `resource {} = sim.Network {{ … }}`", name.replace('-', "_"))),
+        _ => error,
+    }
 }
 
 pub(crate) fn name_case(declaration: SyntaxKind, text: &str, start: usize, end: usize) -> SyntaxError {
@@ -329,7 +501,9 @@ pub(crate) fn name_case(declaration: SyntaxKind, text: &str, start: usize, end: 
     if let Some(first) = right.get_mut(..1) {
         if is_type { first.make_ascii_uppercase() } else { first.make_ascii_lowercase() }
     }
-    let what = if is_type {
+    let what = if declaration == SyntaxKind::USE {
+        "the name of a module begins with a small letter"
+    } else if is_type {
         "the name of a type begins with a capital"
     } else {
         "the name of a value begins with a small letter"
@@ -352,7 +526,14 @@ fn no_else(start: usize) -> SyntaxError {
         .help("write a second `if` with the opposite condition, or a value: `if c then a else b`")
 }
 
-fn separator(what: &str, source: &str, text: &str, start: usize, end: usize) -> SyntaxError {
+fn separator(
+    what: &str,
+    around: Option<SyntaxKind>,
+    source: &str,
+    text: &str,
+    start: usize,
+    end: usize,
+) -> SyntaxError {
     let word = first_word(text);
     if word == "else" {
         return no_else(start);
@@ -368,18 +549,31 @@ fn separator(what: &str, source: &str, text: &str, start: usize, end: usize) -> 
         }
         return error.help(format!("the name of a type begins with a capital: `{capital} {{ … }}`"));
     }
+    if text.starts_with('=') && around == Some(SyntaxKind::METADATA) {
+        return error
+            .help("what is looked up has no default: make its type optional, `A: int?`, and read `meta.env.A ?? 3`");
+    }
     if text.starts_with('=') {
         return error.help("equality is `==`");
     }
+    if DECLARATIONS.contains(&word) {
+        return error.help("each declaration begins on a line of its own");
+    }
     let number = !last_word.is_empty() && last_word.bytes().all(|byte| byte.is_ascii_digit());
     let rest = text[word.len()..].trim_start();
-    if number && !word.is_empty() && !rest.starts_with('=') {
-        let meant = crate::literal::read(&format!("{last_word}{word}")).err().and_then(|problem| problem.help);
-        let direct = || format!("a unit stands directly behind its number: `{last_word}{word}`");
-        let error = error.help(meant.filter(|help| help.starts_with("write ")).unwrap_or_else(direct));
-        let is_unit = word.starts_with(|first: char| first.is_ascii_alphabetic())
-            && crate::literal::read(&format!("{last_word}{word}")).is_ok();
-        return if is_unit { error.fix(before.len(), start, "") } else { error };
+    if number && word.starts_with(|c: char| c.is_ascii_alphabetic()) && !rest.starts_with('=') {
+        let together = format!("{last_word}{word}");
+        match crate::literal::read(&together) {
+            Ok(_) => {
+                let error = error.help(format!("a unit stands directly behind its number: `{together}`"));
+                return error.fix(before.len(), start, "");
+            }
+            Err(problem) => {
+                if let Some(help) = problem.help.filter(|help| help.starts_with("write ")) {
+                    return error.help(help);
+                }
+            }
+        }
     }
     if let Some(help) = foreign::behind(last_word, text) {
         return error.help(help);

@@ -140,6 +140,7 @@ fn part(rule: Rule) -> Option<Part> {
 
         Rule::expr | Rule::expr_wide | Rule::scrutinee | Rule::pattern_value => Part::Expr,
         Rule::number | Rule::ipv6 => Part::Literal,
+        Rule::text_block => Part::TextBlock,
         Rule::word_literal => Part::Node(LITERAL_EXPR),
         Rule::string => Part::Node(STRING),
         Rule::string_text => Part::Token(STRING_TEXT),
@@ -156,6 +157,7 @@ fn part(rule: Rule) -> Option<Part> {
         Rule::index => Part::Suffix(INDEX_EXPR, None),
         Rule::with_clause => Part::Suffix(WITH_EXPR, None),
         Rule::foreign_operator => Part::ForeignOperator,
+        Rule::foreign_prefix => Part::ForeignPrefix,
         Rule::match_expr => Part::Node(MATCH_EXPR),
         Rule::match_arms => Part::Node(MATCH_ARMS),
         Rule::match_arm => Part::Node(MATCH_ARM),
@@ -167,7 +169,7 @@ fn part(rule: Rule) -> Option<Part> {
         Rule::paren_type => Part::Node(PAREN_TYPE),
         Rule::record_type => Part::Node(RECORD_TYPE),
 
-        Rule::name => Part::Name,
+        Rule::name | Rule::access_name => Part::Name,
         Rule::comment => Part::Comment,
         Rule::module_path => Part::Token(MODULE_PATH),
 
@@ -193,6 +195,13 @@ fn part(rule: Rule) -> Option<Part> {
         Rule::junk_top => Part::Junk(Junk::Declaration),
         Rule::junk_after_decl => Part::Junk(Junk::AfterDeclaration),
         Rule::junk_item => Part::Junk(Junk::Item),
+        Rule::junk_decl => Part::Junk(Junk::Misplaced),
+        Rule::doubled => Part::Junk(Junk::Doubled),
+        Rule::inner_where => Part::Junk(Junk::InnerWhere),
+        Rule::surplus_head => Part::Junk(Junk::SurplusHead),
+        Rule::surplus_open => Part::Junk(Junk::SurplusOpen),
+        Rule::surplus_close => Part::Junk(Junk::SurplusClose),
+        Rule::surplus_names => Part::Junk(Junk::SurplusNames),
         Rule::junk_after => Part::Junk(Junk::AfterItem),
         Rule::junk_element => Part::Junk(Junk::Element),
         Rule::junk_interpolation => Part::Junk(Junk::Interpolation),

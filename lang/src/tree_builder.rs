@@ -42,6 +42,10 @@ pub(crate) enum Part {
     Suffix(SyntaxKind, Option<SyntaxKind>),
     /// An operator of another language.
     ForeignOperator,
+    /// One before its operand.
+    ForeignPrefix,
+    /// A text over several lines, which Kit does not have.
+    TextBlock,
     /// `{ … }` after a `for` or an `if` among elements.
     ElementBlock,
     /// Something that ought to be here; of no width.
@@ -95,6 +99,15 @@ pub(crate) enum Junk {
     SurplusName,
     SurplusType,
     Orphan,
+    /// A declaration among fields.
+    Misplaced,
+    /// `{ … }` directly in `${ … }`.
+    Doubled,
+    InnerWhere,
+    SurplusHead,
+    SurplusOpen,
+    SurplusClose,
+    SurplusNames,
 }
 
 /// A node that is open.
@@ -233,7 +246,7 @@ impl<'text> TreeBuilder<'text> {
                 self.operand_begins();
                 self.open(kind, start);
             }
-            Part::Literal => {
+            Part::Literal | Part::TextBlock => {
                 self.operand_begins();
                 self.green.start_node(SyntaxKind::LITERAL_EXPR.into());
             }
@@ -263,7 +276,7 @@ impl<'text> TreeBuilder<'text> {
                 }
                 self.push(FrameKind::Suffix(inner.is_some()), start);
             }
-            Part::ForeignOperator => {
+            Part::ForeignOperator | Part::ForeignPrefix => {
                 self.push(FrameKind::Junk, start);
                 self.green.start_node(SyntaxKind::ERROR.into());
             }
@@ -305,6 +318,13 @@ impl<'text> TreeBuilder<'text> {
                 self.token(plain_token::comment_kind(text), self.at + length);
             }
             Part::Literal => self.literal(end),
+            Part::TextBlock => {
+                let start = self.at;
+                self.errors.push_with(|| messages::text_block(start));
+                self.token(SyntaxKind::BAD_LITERAL, end);
+                self.green.finish_node();
+                self.raise(1);
+            }
             Part::Missing(_) => {}
             Part::Junk(junk) => {
                 self.plain_tokens(end);
@@ -318,10 +338,20 @@ impl<'text> TreeBuilder<'text> {
                 let (start, source) = (self.at, self.text);
                 self.plain_tokens(end);
                 if !self.line_is_lost(start) {
-                    self.errors.push_with(|| messages::foreign_operator(source, start, end));
+                    let call = match self.brackets.last() {
+                        Some((b'(', opened)) => Some(*opened),
+                        _ => None,
+                    };
+                    self.errors.push_with(|| messages::foreign_operator(source, start, end, call));
                 }
                 self.close_frame();
                 self.next_operand();
+            }
+            Part::ForeignPrefix => {
+                let start = self.at;
+                self.plain_tokens(end);
+                self.errors.push_with(|| messages::foreign_prefix(start));
+                self.close_frame();
             }
             Part::Node(_) | Part::Type | Part::Suffix(..) | Part::ElementBlock => {
                 self.resolve_pending_if();
@@ -555,6 +585,11 @@ impl<'text> TreeBuilder<'text> {
         let text = &self.text[self.at..end];
         let kind = match literal::read(text) {
             Ok(value) => value.kind(),
+            Err(problem) if self.text[..self.at].ends_with('-') && messages::begins_as_name(self.text, self.at) => {
+                let (source, at) = (self.text, self.at);
+                self.errors.push_with(|| messages::unquoted(problem.code, source, at));
+                SyntaxKind::BAD_LITERAL
+            }
             Err(problem) => {
                 let start = self.at;
                 self.errors.push_with(|| SyntaxError {

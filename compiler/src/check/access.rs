@@ -85,6 +85,8 @@ impl Checker<'_> {
                     let shown = program.show(&widen(other));
                     let text = program.names.text(name).to_owned();
                     let known: Vec<&str> = attributes_of(other).to_vec();
+                    let by_key = matches!(base_of(other), Ty::Map(_) | Ty::Members(_));
+                    let have = if matches!(other, Ty::Members(_)) { "have" } else { "has" };
                     let is_method = super::operators::method_names(other).contains(&text.as_str());
                     let span = self.name_span(module, name, name_start);
                     self.report.push(|suggester| {
@@ -92,15 +94,18 @@ impl Checker<'_> {
                             Some(format!("`{text}` is a method; call it: `.{text}(…)`"))
                         } else {
                             suggester.did_you_mean(&text, known.iter().copied()).or_else(|| {
+                                if by_key {
+                                    return Some(format!("an entry is read by its key: `[\"{text}\"]`"));
+                                }
                                 (!known.is_empty()).then(|| {
-                                    format!("{} has {}", with_article(&shown), listed(known.iter().copied(), "and"))
+                                    format!("{} {have} {}", with_article(&shown), listed(known.iter().copied(), "and"))
                                 })
                             })
                         };
                         Diagnostic::error(
                             codes::UNKNOWN_FIELD,
                             span,
-                            format!("{} has no `{text}`", with_article(&shown)),
+                            format!("{} {have} no `{text}`", with_article(&shown)),
                         )
                         .maybe_help(help)
                     });

@@ -7,7 +7,7 @@ use kit_lang::Diagnostic;
 use super::expressions::with_article;
 use super::{Checker, Place};
 use crate::codes;
-use crate::hir::{DefRef, Expr, ExprId, ForItem, Item};
+use crate::hir::{DefRef, Expr, ExprId, ForItem, Item, TextSpan};
 use crate::types::{FieldTy, MAX_TYPE_PARTS, RecordTy, Ty, general, widen};
 
 impl Checker<'_> {
@@ -75,7 +75,7 @@ impl Checker<'_> {
                     }
                     Some(field) => self.check(module, *value, &field.ty, Place::Field(*name)),
                     // What the parser could not read.
-                    None if matches!(self.expr(module, *value), Expr::Error) => {}
+                    None if self.is_unread(module, *value, *span) => {}
                     None => {
                         let known: Vec<_> =
                             record.fields.iter().filter(|field| !field.live).map(|field| field.name).collect();
@@ -92,6 +92,12 @@ impl Checker<'_> {
                 other => self.misplaced(module, other, "a field has a name: `name = value`"),
             }
         }
+    }
+
+    /// Whether the parser could not read a field, so that its name says nothing.
+    pub(super) fn is_unread(&self, module: u16, value: ExprId, field: TextSpan) -> bool {
+        // Of a field that was read only the value is wrong.
+        matches!(self.expr(module, value), Expr::Error) && self.program.expr_span(module, value).start <= field.start
     }
 
     /// The entries of a map whose values have a type.
@@ -322,6 +328,8 @@ impl Checker<'_> {
     /// An item that has no meaning where it stands.
     pub(super) fn misplaced(&mut self, module: u16, item: &Item, rule: &str) {
         match item {
+            // What could not be read was reported.
+            Item::Field { name, .. } if self.program.names.text(*name).is_empty() => {}
             Item::Field { span, value, .. } => {
                 self.error_at(codes::WRONG_PLACE, module, *span, || format!("a field cannot stand here: {rule}"));
                 self.infer(module, *value);

@@ -292,7 +292,7 @@ impl Checker<'_> {
                     (_, Some(schema)) => match schema.field(*name) {
                         Some(field) => self.check(module, *value, &field.ty, Place::Field(*name)),
                         // What the parser could not read.
-                        None if matches!(self.expr(module, *value), Expr::Error) => {}
+                        None if self.is_unread(module, *value, *span) => {}
                         None => {
                             self.no_group_field(module, *name, *span, role, schema, info.machine);
                             self.infer(module, *value);
@@ -308,6 +308,7 @@ impl Checker<'_> {
     }
 
     fn group_item(&mut self, module: u16, item: &Item, info: &GroupInfo) {
+        let program = self.program;
         match item {
             Item::Member(member) => {
                 if let MemberId::Computed(id) = member.id {
@@ -338,6 +339,10 @@ impl Checker<'_> {
                         checker.group_item(module, item, info);
                     }
                 });
+            }
+            Item::Field { name, .. } if matches!(program.names.text(*name), "count" | "machine") => {
+                let rule = "what depends is a value: `count = if c then 5 else 2`";
+                self.misplaced(module, item, rule);
             }
             other => self.misplaced(module, other, "a group repeats members and requires only"),
         }
@@ -389,12 +394,18 @@ impl Checker<'_> {
             let known = schema.fields.iter().map(|field| program.names.text(field.name)).chain(["machine", "count"]);
             let help = if text.starts_with("member") {
                 Some("a member stands in the group itself, each by itself: `member m1 { … }`".to_owned())
+            } else if of_machine && matches!(text, "ip" | "volume") {
+                Some(format!("it belongs to a member: `member m1 {{ {text} = … }}`"))
             } else if of_machine {
                 Some(format!(
                     "it is a field of the machine: `machine = node with {{ {text} = … }}`, or give it in a member"
                 ))
             } else {
-                suggester.did_you_mean(text, known)
+                suggester.did_you_mean(text, known).or_else(|| {
+                    machine.is_none().then(|| {
+                        format!("what describes a machine stands in its description: `machine = sim.Machine {{ {text} = … }}`")
+                    })
+                })
             };
             Diagnostic::error(codes::UNKNOWN_FIELD, at, format!("a group of {role} has no field `{text}`"))
                 .maybe_help(help)

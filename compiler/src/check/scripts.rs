@@ -92,6 +92,10 @@ impl Checker<'_> {
 
 /// What to say of a name that cannot be a variable's.
 pub(crate) fn no_variable(name: &str, span: kit_lang::Span) -> Option<Diagnostic> {
+    if name.is_empty() {
+        // It could not be read, which was reported.
+        return None;
+    }
     let why = kit_graph::why_no_variable(name)?;
     let shown = if name.len() > MAX_SHOWN_NAME { "this name".to_owned() } else { format!("{name:?}") };
     Some(

@@ -52,9 +52,7 @@ impl Checker<'_> {
                 let params = inside.defs.iter().filter(|def| matches!(def.kind, DefKind::Param { .. }));
                 params.map(|def| program.names.text(def.name))
             };
-            let help = suggester
-                .did_you_mean(text, known())
-                .unwrap_or_else(|| format!("the file's parameters are {}", crate::report::listed(known(), "and")));
+            let help = suggester.did_you_mean(text, known()).unwrap_or_else(|| crate::report::parameters_are(known()));
             Diagnostic::error(codes::PARAM_UNKNOWN, at, format!("the file has no parameter `{text}`")).with_help(help)
         });
         let _: Ty = self.infer(module, value);

@@ -7,7 +7,7 @@ use kit_lang::Diagnostic;
 use super::{Entry, GroupState, MAX_ID_BYTES, MemberSlot, MemberValue, Population, is_label};
 use crate::codes;
 use crate::eval::{Evaluator, MAX_ELEMENTS};
-use crate::hir::{DefKind, DefRef, ExprId, Item, MemberId};
+use crate::hir::{DefKind, DefRef, Expr, ExprId, Item, MemberId};
 use crate::names::{Name, own};
 use crate::report::DiagnosticExt as _;
 use crate::value::{Data, Origin, Thing, ThingKind, Value};
@@ -107,12 +107,17 @@ impl<'a> Evaluator<'a> {
         let span = self.program.expr_span(def.module, expr);
         let name = self.program.path_of(def);
         let labels = self.mentions(def.module, expr, &[]);
+        let is_written = matches!(self.program.expr(def.module, expr), Expr::Int(_) | Expr::Unary { .. });
         self.report.push(|_| {
             let (code, message, help) = if number < 0 {
                 (
                     codes::NEGATIVE_COUNT,
                     format!("the group `{name}` would have {number} machines"),
-                    "there are more machines in the other groups than in all: raise the total or lower theirs",
+                    if is_written {
+                        "a count is 0 or more"
+                    } else {
+                        "there are more machines in the other groups than in all: raise the total or lower theirs"
+                    },
                 )
             } else {
                 (

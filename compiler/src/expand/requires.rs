@@ -177,7 +177,7 @@ impl<'a> Evaluator<'a> {
             let shown = show_value(self.program, &value);
             let text = match path_name(self.program, module, at, names) {
                 Some(_) if matches!(value.data, Data::Thing(_) | Data::Description(_)) => "declared here".to_owned(),
-                Some(name) if matches!(value.data, Data::List(_)) => format!("`{name}` come from here"),
+                Some(name) if matches!(value.data, Data::List(_)) => format!("`{name}` comes from here"),
                 Some(name) => format!("`{name}` is {shown}"),
                 None => format!("this is {}", with_article(&shown)),
             };

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use kit_lang::Diagnostic;
+use kit_lang::{Diagnostic, Span};
 
 use super::requires::ReadBy;
 use crate::codes;
@@ -47,12 +47,16 @@ impl<'a> Evaluator<'a> {
                         .with_help("keep the members, or the count")
                 });
             }
-            (None, false) if lost => {}
-            (None, false) => self.group_error(
-                def,
-                format!("the group `{name}` has neither members nor a count"),
-                "add `count = …`, or members: `member m1 { ip = …, volume = { size = … } }`",
-            ),
+            (None, false) if lost => return,
+            (None, false) => {
+                self.group_error(
+                    def,
+                    format!("the group `{name}` has neither members nor a count"),
+                    "add `count = …`, or members: `member m1 { ip = …, volume = { size = … } }`",
+                );
+                // What the role requires of them has nothing to go by.
+                return;
+            }
             (Some(_), false) => self.counted_machines(def, &machine),
             (None, true) => {}
         }
@@ -210,6 +214,7 @@ impl<'a> Evaluator<'a> {
         }
         // By address, and among equal ones in the order of the file.
         all.sort_unstable();
+        let mut told = Vec::new();
         let mut first = 0;
         for at in 1..all.len() {
             if all[at].0 != all[first].0 {
@@ -218,11 +223,11 @@ impl<'a> Evaluator<'a> {
             }
             let (ip, ..) = all[at];
             let (before, now) = (all[first], all[at]);
-            self.ip_twice(ip, (before.1, before.2), (now.1, now.2));
+            self.ip_twice(ip, (before.1, before.2), (now.1, now.2), &mut told);
         }
     }
 
-    fn ip_twice(&mut self, ip: IpAddr, first: (DefRef, u32), second: (DefRef, u32)) {
+    fn ip_twice(&mut self, ip: IpAddr, first: (DefRef, u32), second: (DefRef, u32), told: &mut Vec<Span>) {
         let place = |evaluator: &mut Self, (def, index): (DefRef, u32)| {
             let member = evaluator.member_value(def, index)?;
             let population = evaluator.population(def).ok()?;
@@ -240,6 +245,11 @@ impl<'a> Evaluator<'a> {
         let (Some((first_span, first_name)), Some((span, name))) = (place(self, first), place(self, second)) else {
             return;
         };
+        // An address that each round of a `for` gives again is one mistake.
+        if first_span == span && told.contains(&span) {
+            return;
+        }
+        told.push(span);
         self.report.push(|_| {
             let diagnostic =
                 Diagnostic::error(codes::IP_TWICE, span, format!("{ip} is the IP of both {first_name} and {name}"))

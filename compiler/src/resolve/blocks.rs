@@ -25,7 +25,7 @@ impl Resolver<'_> {
                 ast::Item::Require(require) => items.push(self.require(&require)),
             }
         }
-        if block.has_junk() {
+        if block.has_junk() || self.broken.swallows_in(&block) {
             // Nobody knows which field it was to be.
             items.push(self.lost(Self::text_span(&block)));
         }
@@ -34,7 +34,7 @@ impl Resolver<'_> {
     }
 
     /// What could not be read and may have been any field.
-    fn lost(&mut self, span: TextSpan) -> Item {
+    pub(super) fn lost(&mut self, span: TextSpan) -> Item {
         let name = self.program.names.intern("");
         Item::Field { name, span, value: self.wrong(span) }
     }

@@ -5,7 +5,7 @@ use kit_lang::ast;
 
 use super::{DeclKind, Resolver};
 use crate::codes;
-use crate::hir::{Binding, Cluster, DefKind, FnParam, Module, Refinement, TextSpan};
+use crate::hir::{Binding, Cluster, DefKind, FnParam, Item, Module, Refinement, TextSpan};
 use crate::types::Ty;
 
 impl Resolver<'_> {
@@ -33,7 +33,7 @@ impl Resolver<'_> {
         let written = declaration.name()?;
         let span = Self::name_span(&written);
         let name = self.program.names.intern(written.text());
-        if matches!(written.text(), "meta" | "it") {
+        if matches!(written.text(), "meta" | "it") && !self.broken.is_at(span.start) {
             self.error(codes::DECLARED_TWICE, span, || {
                 format!("`{}` has a meaning of its own in each file and cannot be declared", written.text())
             });
@@ -120,7 +120,15 @@ impl Resolver<'_> {
         }
         match declaration {
             ast::Decl::Cluster(cluster) => {
-                let items = self.block(cluster.block());
+                let mut items = self.block(cluster.block());
+                let name = self.program.names.intern("name");
+                let is_named =
+                    items.iter().any(|item| matches!(item, Item::Field { name: given, .. } if *given == name));
+                if !is_named && self.broken.touches(cluster) {
+                    // Its name stands before the braces.
+                    let span = Self::text_span(cluster);
+                    items.push(Item::Field { name, span, value: self.wrong(span) });
+                }
                 module.clusters.push(Cluster { span: Self::text_span(cluster), items });
             }
             ast::Decl::For(repeated) => {
@@ -160,16 +168,25 @@ impl Resolver<'_> {
     }
 
     /// A value at the top level of a file that is no file of parameters.
-    pub(super) fn refuse_values(&mut self, file: &ast::File) {
+    /// Whether a field of the cluster is among them.
+    pub(super) fn refuse_values(&mut self, file: &ast::File) -> bool {
+        let mut of_cluster = false;
         for field in file.values() {
             let Some(key) = field.key().and_then(|key| key.plain_text()) else { continue };
             let start = Self::text_span(&field).start;
             let span = self.span(TextSpan { start, end: start + u32::try_from(key.len()).unwrap_or(0) });
+            let is_of_cluster = matches!(key.as_str(), "name" | "provider" | "leader");
+            of_cluster |= is_of_cluster;
             self.report.push(|_| {
-                Diagnostic::error(codes::VALUE_IN_FILE, span, format!("`{key} = …` declares nothing"))
-                    .with_help(format!("write `let {key} = …`, or `param {key}: …`; values for parameters stand in a file of their own, which --params names"))
+                let help = if is_of_cluster {
+                    format!("it is a field of the cluster: `cluster {{ {key} = … }}`")
+                } else {
+                    format!("write `let {key} = …`, or `param {key}: …`; values for parameters stand in a file of their own, which --params names")
+                };
+                Diagnostic::error(codes::VALUE_IN_FILE, span, format!("`{key} = …` declares nothing")).with_help(help)
             });
         }
+        of_cluster
     }
 
     /// Using a module makes nothing and asks for nothing: what does stands in the file of the cluster.
@@ -212,7 +229,10 @@ impl Resolver<'_> {
         }
         let ret = function.result().map(|ty| self.ty(Some(ty)));
         self.in_function = true;
-        let body = self.expr_or_error(function.body(), Self::text_span(function));
+        let body = match function.body().filter(|body| !self.broken.is_anywhere_in(body)) {
+            Some(body) => self.expr(&body),
+            None => self.wrong(Self::text_span(function)),
+        };
         self.in_function = false;
         DefKind::Fn { params, ret, body }
     }
@@ -256,7 +276,11 @@ impl Resolver<'_> {
                 None
             }
         });
-        let items = self.block(group.block());
+        let mut items = self.block(group.block());
+        if self.broken.may_declare("member") {
+            // A member stands outside of its group, perhaps of this one.
+            items.push(self.lost(role_span));
+        }
         DefKind::Group { role, items }
     }
 }

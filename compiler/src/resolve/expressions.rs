@@ -1,7 +1,7 @@
 //! Expressions.
 
-use kit_lang::Diagnostic;
 use kit_lang::ast;
+use kit_lang::{Diagnostic, SyntaxKind, SyntaxNode};
 
 use super::{DeclKind, Found, Resolver, types};
 use crate::codes;
@@ -58,6 +58,8 @@ impl Resolver<'_> {
                 Some(inner) => return Read::Done(self.expr(&inner)),
                 None => Expr::Error,
             },
+            // A name with a capital and no block, which the parser has reported.
+            ast::Expr::Construct(construct) if construct.block().is_none() => Expr::Error,
             ast::Expr::Construct(construct) => {
                 let path = construct.type_path();
                 let found = path.as_ref().and_then(|path| self.type_path(path));
@@ -225,6 +227,10 @@ impl Resolver<'_> {
             Some(Found::Def(def, kind)) => self.definition_as_value(def, kind, span),
             Some(Found::Module(None)) => Expr::Error,
             Some(Found::Module(Some(_))) => {
+                if let Some(run) = unquoted(written) {
+                    self.without_quotes(written, &run);
+                    return Expr::Error;
+                }
                 self.error(codes::WRONG_PLACE, span, || {
                     format!("`{written}` is a module; a value of it is written `{written}.name`")
                 });
@@ -235,6 +241,22 @@ impl Resolver<'_> {
                 Expr::Error
             }
         }
+    }
+
+    /// `eu-west-1`, which is read as a subtraction.
+    fn without_quotes(&mut self, written: &ast::Name, run: &SyntaxNode) {
+        let range = run.text_range();
+        let span = self.span(TextSpan { start: range.start().into(), end: range.end().into() });
+        self.reported_to = span.end;
+        let run = run.text();
+        self.report.push(|_| {
+            Diagnostic::error(
+                codes::UNDEFINED,
+                span,
+                format!("`{run}` is read as a subtraction from `{written}`, which is no value"),
+            )
+            .with_help(format!("write \"{run}\" if a text is meant"))
+        });
     }
 
     fn definition_as_value(&mut self, def: DefRef, kind: DeclKind, span: TextSpan) -> Expr {
@@ -272,10 +294,25 @@ impl Resolver<'_> {
 
     fn undefined(&mut self, written: &ast::Name, name: Name) {
         let text = written.text();
-        if self.broken.may_declare(text) {
+        let span = self.span(Self::name_span(written));
+        if self.broken.may_declare(text) || span.start < self.reported_to {
             return;
         }
-        let span = self.span(Self::name_span(written));
+        if let Some(run) = unquoted(written) {
+            let whole = run.text().to_string();
+            if self.program.names.find(&whole).is_some_and(|name| self.by_name.contains_key(&name)) {
+                // It is declared by that name, which was refused.
+                self.reported_to = run.text_range().end().into();
+                return;
+            }
+            let known: Vec<Name> =
+                self.scope.iter().map(|(name, _)| *name).chain(self.by_name.keys().copied()).collect();
+            let names = &self.program.names;
+            if self.report.nearest(text, known.iter().map(|name| names.text(*name))).is_none() {
+                self.without_quotes(written, &run);
+                return;
+            }
+        }
         let names = &self.program.names;
         let of_values = self.is_of_values;
         let (scope, by_name, program) = (&self.scope, &self.by_name, &*self.program);
@@ -296,6 +333,17 @@ impl Resolver<'_> {
                 ("var" | "local" | "param" | "params" | "self" | "this" | "input" | "each", ..) => {
                     Some("a value is read by its name alone: `name`, whatever declares it".to_owned())
                 }
+                ("not", ..) => Some("negation is `!`".to_owned()),
+                ("range", ..) => Some("a range is written with its ends: `1..=3`".to_owned()),
+                ("env" | "environ" | "getenv", ..) => Some(
+                    "what the environment holds is declared and read as metadata: `metadata env { HOME: string }`, `meta.env.HOME`"
+                        .to_owned(),
+                ),
+                ("metadata", ..) => Some("metadata is read from `meta`, such as meta.env.HOME".to_owned()),
+                ("file" | "readfile" | "read", ..) => {
+                    Some("a file is given for a parameter, as `--set name=@FILE`".to_owned())
+                }
+                ("secret", ..) => Some("a secret is a parameter: `param token: secret<string>`".to_owned()),
                 ("len" | "length" | "size", ..) => {
                     Some("how many there are is `.count`, and of a text `.length`".to_owned())
                 }
@@ -317,7 +365,8 @@ impl Resolver<'_> {
                 (_, Some(module), _) => Some(format!("write `use {}` at the top of the file", module.path)),
                 (_, _, Some(module)) => Some(format!("did you mean `{module}.{text}`?")),
                 _ => suggester.did_you_mean(text, known).or_else(|| {
-                    Some(format!("declare it with `let` or `param`, or write \"{text}\" if a text is meant"))
+                    let whole = with_fields(written).unwrap_or_else(|| text.to_owned());
+                    Some(format!("declare it with `let` or `param`, or write \"{whole}\" if a text is meant"))
                 }),
             };
             Diagnostic::error(codes::UNDEFINED, span, format!("nothing is named `{text}`")).maybe_help(help)
@@ -437,6 +486,31 @@ impl Resolver<'_> {
             }
         }
     }
+}
+
+/// What begins with a name and has `-` without a space, as a text without quotes has it: `eu-west-1`.
+fn unquoted(written: &ast::Name) -> Option<SyntaxNode> {
+    let run = whole_around(written)?;
+    run.text().contains_char('-').then_some(run)
+}
+
+/// A name with the fields behind it, as a text without quotes looks: `t3.small`.
+fn with_fields(written: &ast::Name) -> Option<String> {
+    whole_around(written).map(|run| run.text().to_string())
+}
+
+/// The widest expression that begins with a name and has nothing but letters, digits, `-`, `_` and `.`.
+fn whole_around(written: &ast::Name) -> Option<SyntaxNode> {
+    let start = written.token().text_range().start();
+    let is_plain = |node: &SyntaxNode| {
+        node.text_range().start() == start
+            && matches!(node.kind(), SyntaxKind::BINARY_EXPR | SyntaxKind::FIELD_EXPR | SyntaxKind::NAME_EXPR)
+            && node.descendants_with_tokens().filter_map(|element| element.into_token()).all(|token| {
+                token.text().bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+            })
+    };
+    let run = written.token().parent_ancestors().take_while(is_plain).last()?;
+    (run.kind() != SyntaxKind::NAME_EXPR).then_some(run)
 }
 
 /// Whether a name is that of a field beside the one in which it stands.

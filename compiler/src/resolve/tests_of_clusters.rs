@@ -71,6 +71,9 @@ impl Resolver<'_> {
     fn test_field(&mut self, field: &ast::Field, fails_with: &mut Option<(Rc<str>, TextSpan)>) {
         let span = Self::text_span(field);
         let key = field.key().and_then(|key| key.plain_text()).unwrap_or_default();
+        if key != FAILS_WITH && self.broken.touches(field) {
+            return;
+        }
         if key != FAILS_WITH {
             let at = self.span(span);
             let is_param = self.program.names.find(&key).is_some_and(|name| self.by_name.contains_key(&name));

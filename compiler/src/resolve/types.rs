@@ -34,11 +34,12 @@ impl Resolver<'_> {
             }
             ast::Type::Union(union) => {
                 let mut alternatives = Vec::new();
+                let mut is_wrong = false;
                 for alternative in union.alternatives() {
                     let span = Self::text_span(&alternative);
                     match self.read_type(&alternative) {
                         Ty::Union(inner) => alternatives.extend(inner.iter().cloned()),
-                        Ty::Error => return Ty::Error,
+                        Ty::Error => is_wrong = true,
                         scalar @ (Ty::Bool
                         | Ty::Int
                         | Ty::Str
@@ -53,11 +54,11 @@ impl Resolver<'_> {
                             self.error(codes::MISMATCH, span, || {
                                 "a union joins literals and types of single values, such as `int | percent`".to_owned()
                             });
-                            return Ty::Error;
+                            is_wrong = true;
                         }
                     }
                 }
-                Ty::Union(alternatives.into())
+                if is_wrong { Ty::Error } else { Ty::Union(alternatives.into()) }
             }
             ast::Type::Record(record) => {
                 let mut fields = Vec::new();
@@ -153,9 +154,19 @@ impl Resolver<'_> {
             "script" => Ty::Script,
             text if text.starts_with(|first: char| first.is_lowercase()) => {
                 let span = self.span(Self::name_span(&name));
+                let in_union =
+                    name.token().parent_ancestors().any(|node| node.kind() == kit_lang::SyntaxKind::UNION_TYPE);
                 self.report.push(|suggester| {
                     let help = meant(text)
                         .map(|known| format!("did you mean `{known}`?"))
+                        .or_else(|| {
+                            in_union.then(|| match text {
+                                "none" | "null" | "nil" => {
+                                    "a type that may be `none` is written with `?`: `int?`".to_owned()
+                                }
+                                _ => format!("a text that a value may be stands in quotes: \"{text}\""),
+                            })
+                        })
                         .or_else(|| suggester.did_you_mean(text, BUILT_IN.iter().copied()))
                         .unwrap_or_else(|| {
                             format!(

@@ -24,9 +24,6 @@ pub(crate) fn missing(
 ) -> SyntaxError {
     let (start, end) = last;
     let kind = inside.map(|inside| inside.kind);
-    if let Some(error) = dashed_name(text, start, end, kind == Some(SyntaxKind::MEMBER)) {
-        return error;
-    }
     let after = |code, what: &str| missing_after(code, what, text, start, end);
     match missing {
         Missing::Name => match kind {
@@ -35,10 +32,10 @@ pub(crate) fn missing(
             _ => after(codes::EXPECTED_PART, "a name"),
         },
         Missing::Type => after(codes::EXPECTED_PART, "a type"),
-        Missing::Annotation => after(codes::EXPECTED_PART, "`:` and a type"),
-        Missing::Role => {
+        Missing::Annotation => missing_annotation(text, last, kind),
+        Missing::Role => lower_role(text, end).unwrap_or_else(|| {
             after(codes::EXPECTED_PART, "`:` and a role").help("such as `group managers: swarm.Manager { … }`")
-        }
+        }),
         Missing::Equals
             if DECLARATIONS.contains(&&text[start..end])
                 && !matches!(
@@ -52,7 +49,7 @@ pub(crate) fn missing(
                     )
                 ) =>
         {
-            misplaced(start, &text[start..end])
+            misplaced(start, &text[start..end], None)
         }
         Missing::Equals => missing_equals(text, start, end, next, inside),
         Missing::Block => missing_block(text, start, end, kind),
@@ -67,28 +64,74 @@ pub(crate) fn missing(
     }
 }
 
-/// `my-name`, where `my` is read and `-` is in the way.
-fn dashed_name(text: &str, start: usize, end: usize, may_be_quoted: bool) -> Option<SyntaxError> {
-    let is_name_byte = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || *byte == b'-';
-    let length = text.as_bytes()[start..].iter().take_while(|byte| is_name_byte(byte)).count();
-    let name = &text[start..start + length];
-    let dashed =
-        start + length > end + 1 && text[end..].starts_with('-') && name.starts_with(|c: char| c.is_ascii_alphabetic());
-    dashed.then(|| {
-        SyntaxError::new(codes::UNEXPECTED, start, start + length, format!("{} is no name: it has a `-`", quoted(name)))
-            .help(if may_be_quoted {
-                format!("write it in quotes: `\"{name}\"`")
-            } else {
-                format!("write `{}`", name.replace('-', "_"))
-            })
+/// `group a: swarm.worker`
+fn lower_role(text: &str, end: usize) -> Option<SyntaxError> {
+    let rest = text[end..].trim_start_matches([' ', '\t']);
+    let start = text.len() - rest.len();
+    let length = rest.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '.')).unwrap_or(rest.len());
+    let role = &rest[..length];
+    let last = role.rfind('.').map_or(0, |dot| dot + 1);
+    let mut right = role.to_owned();
+    right.get_mut(last..=last)?.make_ascii_uppercase();
+    (right != role && text[..end].ends_with(':')).then(|| {
+        SyntaxError::new(
+            codes::EXPECTED_PART,
+            start,
+            start + length,
+            format!("{}: a role begins with a capital", quoted(role)),
+        )
+        .help(format!("write `{right}`"))
     })
 }
 
+fn missing_annotation(text: &str, (start, end): (usize, usize), inside: Option<SyntaxKind>) -> SyntaxError {
+    let error = missing_after(codes::EXPECTED_PART, "`:` and a type", text, start, end);
+    let rest = text[end..].trim_start_matches([' ', '\t']);
+    let Some(value) = rest.strip_prefix('=').map(|rest| rest.trim_start_matches([' ', '\t'])) else { return error };
+    let name = &text[start..end];
+    let ty = type_of(value);
+    match inside {
+        Some(SyntaxKind::PARAM) => error.help(format!("the type of a parameter is written: `param {name}: {ty} = …`")),
+        Some(SyntaxKind::FIELD_DECL) => error.help("in a type, a field is written `name: type`, such as `port: int`"),
+        _ => error,
+    }
+}
+
+/// The type of a value, as far as its first token shows it.
+fn type_of(value: &str) -> &'static str {
+    if value.starts_with('"') {
+        return "string";
+    }
+    if value.starts_with('[') {
+        return "list<…>";
+    }
+    let word = value.split(|c: char| c.is_whitespace() || c == ',').next().unwrap_or_default();
+    match word {
+        "true" | "false" => "bool",
+        _ => match crate::literal::read(word).map(|value| value.kind()) {
+            Ok(SyntaxKind::INT) => "int",
+            Ok(SyntaxKind::IP) => "ip",
+            Ok(SyntaxKind::CIDR) => "cidr",
+            Ok(SyntaxKind::BYTES) => "bytes",
+            Ok(SyntaxKind::DURATION) => "duration",
+            Ok(SyntaxKind::PERCENT) => "percent",
+            _ => "…",
+        },
+    }
+}
+
 fn missing_equals(text: &str, start: usize, end: usize, next: usize, inside: Option<Inside>) -> SyntaxError {
+    let kind = inside.map(|inside| inside.kind);
     let rest = text[next..].trim_start_matches([' ', '\t']);
     let name = quoted(&text[start..end]);
     let error = missing_after(codes::EXPECTED_PART, "`=`", text, start, end);
-    if inside.is_some_and(|inside| inside.kind == SyntaxKind::RESOURCE) {
+    if kind == Some(SyntaxKind::FN) && rest.starts_with('{') {
+        return error.help(super::ONE_EXPRESSION);
+    }
+    if kind == Some(SyntaxKind::FIELD) && matches!(&text[start..end], "assert" | "check" | "expect") {
+        return error.help("a condition is written `require … else \"what is wrong\"`");
+    }
+    if kind == Some(SyntaxKind::RESOURCE) {
         return error.help("such as `resource net = aws.Network { … }`");
     }
     if rest.starts_with(':') {
@@ -104,9 +147,6 @@ fn missing_equals(text: &str, start: usize, end: usize, next: usize, inside: Opt
     if rest.starts_with('{') {
         let name = &text[start..end];
         return match inside {
-            Some(Inside { kind: SyntaxKind::FN, .. }) => {
-                error.help("the body of a function is one value: `fn f(…): int = …`")
-            }
             // A member that lacks its first word, or a field.
             Some(Inside { of_group: true, .. }) => {
                 error.help(format!("a member is written `member {name} {{ … }}`, a field `{name} = {{ … }}`"))
@@ -121,7 +161,7 @@ fn missing_block(text: &str, start: usize, end: usize, inside: Option<SyntaxKind
     let error = missing_after(codes::EXPECTED_PART, "`{ … }`", text, start, end);
     let word = &text[start..end];
     match inside {
-        Some(SyntaxKind::CONSTRUCT_EXPR) if matches!(word, "True" | "False" | "None") => {
+        Some(SyntaxKind::CONSTRUCT_EXPR) if matches!(word.to_ascii_lowercase().as_str(), "true" | "false" | "none") => {
             error.help(format!("write `{}`", word.to_ascii_lowercase())).fix(start, end, word.to_ascii_lowercase())
         }
         Some(SyntaxKind::CONSTRUCT_EXPR) => error.help("a name with a capital is a type; its fields stand in braces"),

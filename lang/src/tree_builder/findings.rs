@@ -33,6 +33,19 @@ impl TreeBuilder<'_> {
             self.operand_begins();
             return;
         }
+        // What is written like a type is read so, and its name was refused where it is declared.
+        if missing == Missing::Block && self.was_refused(&text[start..end]) {
+            return;
+        }
+        // A function whose body is a block of statements is told so once.
+        if missing == Missing::Equals && &text[start..end] == "return" {
+            let function = self.frames.iter().rev().find(|frame| matches!(frame.kind, FrameKind::Node(SyntaxKind::FN)));
+            let begins = function.map(|frame| frame.start);
+            if begins.is_none_or(|begins| !self.error_since(begins)) {
+                self.errors.push_with(|| messages::no_return(start));
+            }
+            return;
+        }
         match missing {
             // Whoever wrote an operator that there is not is told of that alone.
             Missing::Operand
@@ -46,6 +59,10 @@ impl TreeBuilder<'_> {
                 let is_message = self.expr().is_some_and(|expr| expr.in_message);
                 self.errors.push_with(|| messages::missing_operand(text, start, end, is_message));
             }
+            Missing::FieldName if text[end..].starts_with(|c: char| c.is_ascii_alphanumeric()) => {
+                let at = self.at;
+                self.errors.push_with(|| messages::unquoted(codes::EXPECTED_PART, text, at));
+            }
             Missing::FieldName => {
                 self.errors.push_with(|| messages::missing_after(codes::EXPECTED_PART, "a name", text, start, end));
             }
@@ -58,6 +75,12 @@ impl TreeBuilder<'_> {
                         return;
                     }
                     if let Some(error) = self.errors.last_mut()
+                        && error.code == codes::UNMATCHED
+                        && error.end == end
+                    {
+                        // What closes nothing stands where this one is closed.
+                        *error = messages::unclosed(bracket, opened, error.start);
+                    } else if let Some(error) = self.errors.last_mut()
                         && error.code == codes::UNCLOSED
                         && error.start == end
                     {
@@ -187,23 +210,57 @@ impl TreeBuilder<'_> {
         }
         // What follows an error in the same item is its consequence.
         let follows_error = match junk {
+            _ if text.starts_with('{') && self.follows_refused(start) => true,
             Junk::AfterItem
             | Junk::AfterDeclaration
             | Junk::Interpolation
             | Junk::Element
             | Junk::SurplusName
+            | Junk::SurplusNames
             | Junk::SurplusType => {
                 self.frames.last().is_some_and(|frame| self.error_since(frame.start.max(self.start_of_line(start))))
             }
             Junk::Orphan => self.error_since(self.declaration) || self.text[..start].trim_end().is_empty(),
             // Braces that the error before them has unbalanced.
             Junk::Declaration => only_closes && self.error_since(self.declaration),
-            Junk::Item | Junk::LoneComma | Junk::SurplusMark => false,
+            // The bracket before the variables was said.
+            Junk::SurplusClose => true,
+            Junk::Misplaced => {
+                let function = self.frames.iter().find(|frame| matches!(frame.kind, FrameKind::Node(SyntaxKind::FN)));
+                function.is_some_and(|frame| self.error_since(frame.start))
+            }
+            _ => false,
         };
         if !follows_error {
             let source = self.text;
-            self.errors.push_with(|| messages::junk(junk, source, start, end));
+            let around = self.around();
+            self.errors.push_with(|| messages::junk(junk, around, source, start, end));
         }
+    }
+
+    /// What junk stands in, as far as it decides what to write instead.
+    fn around(&self) -> Option<SyntaxKind> {
+        use SyntaxKind::*;
+        self.frames.iter().rev().find_map(|frame| match frame.kind {
+            FrameKind::Node(kind @ (FN | FOR | IF | TEST | METADATA | MATCH_ARMS)) => Some(kind),
+            _ => None,
+        })
+    }
+
+    /// A name that was refused for its first letter: where it is used, it looks like something else.
+    fn was_refused(&self, word: &str) -> bool {
+        let refused = |error: &crate::syntax_error::SyntaxError| {
+            error.code == codes::NAME_CASE && self.text.get(error.start..error.end) == Some(word)
+        };
+        word.starts_with(|c: char| c.is_ascii_uppercase()) && self.errors.kept().iter().any(refused)
+    }
+
+    /// Whether a type of a module stands before a place whose name was refused for its first letter.
+    fn follows_refused(&self, place: usize) -> bool {
+        let before = self.text[..place].trim_end();
+        let path =
+            before.rsplit(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '.')).next().unwrap_or_default();
+        path.split_once('.').is_some_and(|(module, _)| self.was_refused(module))
     }
 
     /// Where the line begins in which the item before the junk ends.
@@ -235,12 +292,20 @@ impl TreeBuilder<'_> {
     pub(super) fn check_case(&mut self, kind: SyntaxKind, end: usize) {
         use SyntaxKind::*;
         let Some(Frame { kind: FrameKind::Node(declaration), .. }) = self.frames.last() else { return };
+        let declaration = *declaration;
+        let word = &self.text[self.at..end];
+        if word.contains('-') {
+            let start = self.at;
+            self.errors.push_with(|| messages::dashed_name(declaration, word, start));
+            return;
+        }
         let wanted = match declaration {
             TYPE_DECL | COMPONENT | EXTERN_RESOURCE | EXTERN_ROLE => TYPE_IDENT,
-            PARAM | LET | FN | FN_PARAM | RESOURCE | GROUP | METADATA | OUTPUT | FIELD_DECL | MEMBER | FOR => IDENT,
+            PARAM | LET | FN | FN_PARAM | RESOURCE | GROUP | METADATA | OUTPUT | FIELD_DECL | MEMBER | FOR | USE => {
+                IDENT
+            }
             _ => return,
         };
-        let word = &self.text[self.at..end];
         let is_read_by_name = matches!(declaration, PARAM | LET | FN | FN_PARAM | RESOURCE | GROUP | FOR);
         if is_read_by_name && RESERVED.contains(&word) {
             let (start, text) = (self.at, self.text);
@@ -248,7 +313,7 @@ impl TreeBuilder<'_> {
             return;
         }
         if kind != wanted {
-            let (declaration, start, text) = (*declaration, self.at, self.text);
+            let (start, text) = (self.at, self.text);
             self.errors.push_with(|| messages::name_case(declaration, text, start, end));
         }
     }
