@@ -258,6 +258,10 @@ impl Resolver<'_> {
     /// Gives a name of the top level its meaning; one that is taken is an error with both places.
     fn bind(&mut self, name: Name, binding: Binding, span: TextSpan) {
         if let Some(first) = self.by_name.get(&name).copied() {
+            if matches!(binding, Binding::Module(None, _)) {
+                // What could not be had may have been meant to be another.
+                return;
+            }
             let first_span = match first {
                 Binding::Def(index) => self.name_spans[index as usize].1,
                 Binding::Module(_, span) => span,

@@ -101,7 +101,10 @@ impl TreeBuilder<'_> {
             }
             if precedence == Precedence::Comparison && top == OperatorKind::Binary(Precedence::Comparison) {
                 let first = self.operators.last().map_or(start, |operator| operator.start);
-                self.errors.push_with(|| messages::chained_comparison(first, start));
+                // Where something is missing between them, nothing was to be chained.
+                if !self.error_since(first) {
+                    self.errors.push_with(|| messages::chained_comparison(first, start));
+                }
             }
             self.reduce();
         }
